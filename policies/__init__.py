@@ -1,0 +1,1 @@
+"""policies: where should this call run?"""

@@ -1,0 +1,105 @@
+"""Where a function runs: targets, hints and the port through which an engine takes part in linking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from rtfs.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPure:
+    """The pure evaluator of this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model on this machine."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A remote model or cluster."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class L4CacheHit:
+    """A signed compiled module out of the cache."""
+
+    storage_pointer: str
+    signature: str
+
+
+type ExecTarget = LocalPure | LocalModel | RemoteModel | L4CacheHit
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationHint:
+    """`^:delegation …` on a function, as written.
+
+    `kind` `local`: `id` is None. `local-model`, `remote`: `id` names the model or provider.
+    `target`: `id` is the text of `{:target "…"}` that is none of the above, a target name of the policy
+    file or a provider id; only an engine that knows the policy can resolve it.
+    """
+
+    kind: Literal["local", "local-model", "remote", "target"]
+    id: str | None = None
+
+    def to_exec_target(self) -> ExecTarget:
+        """The target meant.
+
+        A `target` hint is read by the naming rule of the policy file: `local-pure`, `local-<model>`,
+        `remote-<provider>`; any other text is a remote provider's id.
+        """
+        name = self.id or ""
+        if self.kind == "local":
+            return LocalPure()
+        if self.kind == "local-model":
+            return LocalModel(name)
+        if self.kind == "remote":
+            return RemoteModel(name)
+        if name == "local-pure":
+            return LocalPure()
+        if name.startswith("local-"):
+            return LocalModel(name.removeprefix("local-"))
+        return RemoteModel(name.removeprefix("remote-"))
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionInfo:
+    """What an engine may know about a function when it is asked where it runs."""
+
+    #: qualified name, `module/name`; the bare name outside modules; `fn@line:column` if anonymous
+    symbol: str
+    doc: str | None
+    #: parameter names in order; the rest parameter last
+    parameters: tuple[str, ...]
+    #: RTFS type of each parameter as text, `any` where none was declared
+    parameter_types: tuple[str, ...]
+    return_type: str
+    hint: DelegationHint | None
+    metadata: Mapping[str, Value]
+    #: SHA-256 of the function's IR, hex
+    ir_hash: str
+
+
+class Delegate(Protocol):
+    """Decides at link time where each function runs, and makes the stub for those that run elsewhere."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever any answer of `target` may; part of the key of linked code."""
+
+    def target(self, function: FunctionInfo, context: Any) -> ExecTarget:
+        """Where `function` runs. Asked once per function and link; hinted functions are not asked."""
+
+    def bind(
+        self, function: FunctionInfo, target: ExecTarget, body: Callable[..., Value]
+    ) -> Callable[..., Value]:
+        """A callable to stand for `function`. `body` runs the function here; it is the last fallback."""

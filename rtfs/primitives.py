@@ -1,0 +1,1 @@
+"""Operations that the analyzer makes and no program can name. See `rtfs.ir.Primitive`."""
