@@ -4,21 +4,31 @@ Safepoints. Generated code and long-running builtins test one process-wide list,
 loop turn and at each call that could be part of a recursion: `if STOP_REQUESTS: poll()`. It is empty almost
 always, so that limits cost a few nanoseconds. A watchdog thread, awake only while runs are active, puts a run
 there when it has passed its deadline or its memory, and `cancel` does when somebody asks; `poll` then raises
-in that run alone.
+in that run, and in the runs that it started, alone.
+
+A run is *active* between `activate` and `deactivate`. `running` pairs them around a block; a driver that
+suspends its program (`rtfs.stepping`) calls them around each stretch, so that the clock stands still and
+nothing is watched in between.
+
+Memory belongs to the process, so `allocation_bytes` is judged by how far the process grew while a run was
+active. What a host allocates meanwhile counts too, and runs side by side share the sum of their limits.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import errors
+from rtfs._recursion import Recursion
+from rtfs._watchdog import Watchdog, peak_bytes, process_bytes
 
 if TYPE_CHECKING:
     from rtfs.host import Host
@@ -26,15 +36,8 @@ if TYPE_CHECKING:
 
 MIB: Final = 1 << 20
 
-#: how often the watchdog looks at active runs, seconds
-WATCH_INTERVAL_S: Final = 0.01
-#: growth of the process that is not charged to a run: allocator slack, imports, caches
-MEMORY_SLACK_BYTES: Final = 32 * MIB
 #: results smaller than this are not checked one by one
 LARGE_RESULT_BYTES: Final = 64 << 10
-#: Python frames that one RTFS call may take, and the frames a host may already stand on
-FRAMES_PER_CALL: Final = 2
-HOST_FRAMES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class Limits:
 
     #: seconds from the start of the run; None: unlimited
     deadline_s: float | None = None
-    #: nested non-tail calls
+    #: nested non-tail calls. The Python backend enforces it through Python's recursion limit, of which there is
+    #: one per process: to within `HOST_FRAMES`, and runs side by side all get the largest of their depths
     depth: int = 100_000
     #: bytes that the run may hold. A single result that would exceed it is refused before it is made;
     #: many small ones are noticed by watching the process grow
@@ -58,25 +62,38 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"{name} must not be negative, got {value!r}")
+        if type(self.depth) is not int:
+            raise ValueError(f"depth must be an integer, got {self.depth!r}")
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """The state of one run. Found through `current_run()`; never shared between runs."""
+    """The state of one run. Found through `current_run()`; never shared between runs, and used once."""
 
     host: Host
     context: RuntimeContext
     limits: Limits
     #: values given from outside, looked up after globals
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    #: monotonic seconds; None: none
+    #: monotonic seconds while the run is active; None: none
     deadline: float | None = None
     output_bytes: int = 0
     delegations: int = 0
+    #: how many names that must be new it has given out (`gensym`, tickets)
+    serial: int = 0
     #: why the run must stop, set by the watchdog or `cancel`
     stop: errors.LimitError | None = None
-    #: process size when the watchdog first saw the run, bytes
+    #: process size to which this run's growth is compared, bytes; None: not yet known
     baseline_bytes: int | None = None
+    #: the run in whose host call this one was started; it must stop when that one must
+    parent: Run | None = None
+    active: bool = False
+    #: what is left of the deadline while the run is suspended, seconds
+    _left_s: float | None = None
+    #: growth that was charged to the run when it was suspended, bytes
+    grown_bytes: int = 0
+    #: largest size the process ever had when the run became active, bytes
+    peak_bytes: int = 0
 
 
 #: truthy when some run must stop; tested by every safepoint
@@ -97,12 +114,20 @@ def current_run() -> Run:
     return run
 
 
+def make_current(run: Run) -> None:
+    """For a driver that runs a program in a `contextvars` context of its own; all others use `running`."""
+    _current.set(run)
+
+
 def poll() -> None:
-    """A safepoint: raise if this run must stop."""
+    """A safepoint: raise if this run, or one that it serves, must stop."""
     if STOP_REQUESTS:
         run = _current.get()
-        if run is not None and run.stop is not None:
-            raise run.stop
+        while run is not None:
+            stop = run.stop
+            if stop is not None and run.active:
+                raise type(stop)(*stop.args)  # a fresh one: each border notes its own place on it
+            run = run.parent
 
 
 def reserve(nbytes: int) -> None:
@@ -149,129 +174,161 @@ def charge_delegation() -> None:
 
 
 def cancel(run: Run, reason: str = "cancelled") -> None:
-    """Stop `run` at its next safepoint, from any thread."""
+    """Stop `run` at its next safepoint, or at once when it becomes active. From any thread or signal handler.
+
+    A run that has ended is not affected.
+    """
     _request_stop(run, errors.BudgetExhausted("cancelled", reason))
 
 
-@contextmanager
-def running(run: Run) -> Iterator[Run]:
-    """Make `run` the current one, under its limits."""
-    limits = run.limits
-    if limits.deadline_s is not None:
-        run.deadline = time.monotonic() + limits.deadline_s
-    _allow_depth(limits.depth)
-    watched = run.deadline is not None or limits.allocation_bytes is not None
-    if watched:
-        _watchdog.watch(run)
-    token = _current.set(run)
-    try:
-        yield run
-    finally:
-        _current.reset(token)
-        if watched:
-            _watchdog.forget(run)
-        if run.stop is not None:
-            _withdraw(run)
+class _Running:
+    """The context manager of `running`: a class, because a generator costs twice as much."""
+
+    __slots__ = ("_run", "_token")
+    _token: Token[Run | None]
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __enter__(self) -> Run:
+        run = self._run
+        activate(run)
+        if run.stop is not None:  # no time at all, or cancelled before it began
+            deactivate(run)
+            raise type(run.stop)(*run.stop.args)
+        self._token = _current.set(run)
+        return run
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _current.reset(self._token)
+        deactivate(self._run)
 
 
-def _allow_depth(depth: int) -> None:
-    """Let Python recurse as deep as a run may. Never lowered: other runs may stand deep already.
+def running(run: Run) -> _Running:
+    """`with running(run):` makes `run` the current one, under its limits.
 
-    Frames of Python functions live on the heap and C recursion has a limit of its own (Python ≥ 3.12), so a
-    high limit cannot overflow the C stack.
+    Raises:
+        BudgetExhausted: on entry, if its deadline is 0 or it was cancelled before.
+        InternalError: the run is active already.
     """
-    wanted = depth * FRAMES_PER_CALL + HOST_FRAMES
-    if sys.getrecursionlimit() < wanted:
-        sys.setrecursionlimit(wanted)
+    return _Running(run)
 
 
-_stop_lock = threading.Lock()
+# One lock for all that runs share. Reentrant, and every section below bears being interrupted by another one:
+# a signal handler may call `cancel` in the middle of any of them. A forked child makes a new one.
+_lock = threading.RLock()
+
+
+def activate(run: Run) -> None:
+    """Start, or after `deactivate` continue, the clock and the watching of `run`. Does not make it current.
+
+    Raises:
+        InternalError: the run is active already.
+    """
+    if run.active:
+        raise errors.InternalError("a run was started twice")
+    limits = run.limits
+    left_s = limits.deadline_s if run._left_s is None else run._left_s
+    with _lock:
+        parent = _current.get()
+        run.parent = parent if parent is not None and parent.active else None
+        _recursion.enter(limits.depth)
+        run.active = True
+        if left_s is not None:
+            run.deadline = time.monotonic() + left_s
+            if left_s <= 0 and run.stop is None:
+                run.stop = _exhausted(run, "deadline")
+        if run.stop is not None:
+            STOP_REQUESTS.append(run)
+        if limits.allocation_bytes is not None:
+            run.peak_bytes = peak_bytes()
+            _watchdog.watch(run)
+        elif left_s is not None:
+            _watchdog.watch(run)
+
+
+def deactivate(run: Run) -> None:
+    """End or suspend `run`: its clock stands still and nothing watches it. Safe to call twice."""
+    with _lock:
+        if not run.active:
+            return
+        run.active = False
+        _watchdog.forget(run)
+        _recursion.leave(run.limits.depth)
+        if run.stop is not None:
+            while run in STOP_REQUESTS:
+                STOP_REQUESTS.remove(run)
+
+
+def suspend(run: Run) -> None:
+    """`deactivate` for a run that will go on: note what is left of its time and how far it grew."""
+    if run.deadline is not None:
+        run._left_s = run.deadline - time.monotonic()
+    if run.baseline_bytes is not None:
+        size = process_bytes()
+        if size is not None:
+            run.grown_bytes = max(0, size - run.baseline_bytes)
+        run.baseline_bytes = None  # what the host allocates until the run goes on is not the run's
+    deactivate(run)
 
 
 def _request_stop(run: Run, error: errors.LimitError) -> None:
-    with _stop_lock:
+    with _lock:
         if run.stop is None:
             run.stop = error
-            STOP_REQUESTS.append(run)
+            if run.active:
+                STOP_REQUESTS.append(run)
 
 
-def _withdraw(run: Run) -> None:
-    with _stop_lock:
-        if run in STOP_REQUESTS:
-            STOP_REQUESTS.remove(run)
+def _stop_if_active(run: Run, dimension: str) -> None:
+    """The watchdog saw the run some time ago; it may have ended or been suspended since."""
+    with _lock:
+        if run.active:
+            _request_stop(run, _exhausted(run, dimension))
 
 
-def _process_bytes() -> int:
-    """Resident size of this process, bytes."""
+def _exhausted(run: Run, dimension: str) -> errors.BudgetExhausted:
+    limits = run.limits
+    policy = f"{limits.deadline_s:g} s" if dimension == "deadline" else f"{limits.allocation_bytes} bytes"
+    return errors.BudgetExhausted(dimension, policy)
+
+
+_recursion = Recursion()
+_watchdog = Watchdog(_stop_if_active)
+
+
+@contextmanager
+def deep_recursion(depth: int) -> Iterator[None]:
+    """Let Python code that walks deep data recurse `depth` calls deep: a pass over forms, for example."""
+    with _lock:
+        _recursion.enter(depth)
     try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * 4096
-    except OSError:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        yield
+    finally:
+        with _lock:
+            _recursion.leave(depth)
 
 
-class _Watchdog:
-    """One thread per process that looks at the active runs every `WATCH_INTERVAL_S`."""
-
-    def __init__(self) -> None:
-        self._runs: dict[int, Run] = {}
-        self._wake = threading.Event()
-        self._pid: int | None = None
-
-    def watch(self, run: Run) -> None:
-        self._runs[id(run)] = run
-        if not self._wake.is_set():
-            self._start()
-
-    def forget(self, run: Run) -> None:
-        del self._runs[id(run)]
-
-    def _start(self) -> None:
-        import os
-
-        self._wake.set()
-        if self._pid != os.getpid():  # none yet, or this is a forked child
-            self._pid = os.getpid()
-            threading.Thread(target=self._loop, name="rtfs-watchdog", daemon=True).start()
-
-    def _loop(self) -> None:
-        idle = 0
-        while True:
-            time.sleep(WATCH_INTERVAL_S)
-            runs = list(self._runs.values())
-            if runs:
-                idle = 0
-                self._look(runs)
-                continue
-            idle += 1
-            if idle > 100:  # rest until the next run; look again, one may have come in between
-                idle = 0
-                self._wake.clear()
-                if not self._runs:
-                    self._wake.wait()
-
-    def _look(self, runs: list[Run]) -> None:
-        now = time.monotonic()
-        for run in runs:
-            if run.deadline is not None and now > run.deadline:
-                limit = run.limits.deadline_s
-                _request_stop(run, errors.BudgetExhausted("deadline", f"{limit:g} s"))
-        bounded = [run for run in runs if run.limits.allocation_bytes is not None]
-        if not bounded:
-            return
-        size = _process_bytes()
-        for run in bounded:
-            if run.baseline_bytes is None:
-                run.baseline_bytes = size
-        # Memory belongs to the process: runs together may hold the sum of what each may.
-        allowed = sum(run.limits.allocation_bytes or 0 for run in bounded)
-        grown = size - min(run.baseline_bytes or 0 for run in bounded)
-        if grown > allowed + MEMORY_SLACK_BYTES:
-            for run in bounded:
-                _request_stop(run, errors.BudgetExhausted("allocation", f"{run.limits.allocation_bytes} bytes"))
+def _allow_depth(depth: int) -> None:
+    """Raise Python's recursion limit for good. Prefer `deep_recursion`, which puts it back."""
+    with _lock:
+        _recursion.at_least(depth)
 
 
-_watchdog = _Watchdog()
+def _after_fork_in_child() -> None:
+    """A thread that is not there any more may have held the lock or been in a run."""
+    global _lock
+    _lock = threading.RLock()
+    mine: set[int] = set()
+    run = _current.get()
+    while run is not None:
+        mine.add(id(run))
+        run = run.parent
+    STOP_REQUESTS[:] = [run for run in STOP_REQUESTS if id(run) in mine]
+    _watchdog.restart(mine)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

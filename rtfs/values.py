@@ -5,20 +5,28 @@ interned keywords and symbols, immutable vectors, lists, maps and sets.
 
 How the collections work. A vector is a window `[start, stop)` on a buffer that other vectors may share.
 `conj` on the vector that ends where the buffer ends appends in place, because no older vector looks past
-its own `stop`; so building by `conj` and walking by `rest` both cost O(1). The first `assoc` into a long
-vector, or a long map, moves it to a hash array mapped trie (`immutables.Map`), where further ones cost
-O(log n). A list is the same window over a reversed buffer. Maps keep insertion order.
+its own `stop`; so building by `conj` and walking by `rest` both cost O(1). Short ones are copied: else a small
+constant of a program would keep alive whatever was first built from it. The first `assoc` into a long vector,
+or a long map, moves it to a hash array mapped trie (`immutables.Map`), where further ones cost O(log n); so
+does `conj` on an older version of a very long vector. A list is the same window over a reversed buffer. Maps
+keep insertion order.
+
+Depth. Data may nest as deep as memory allows, so `equal`, `hash_value` and `repr` never recurse through C:
+the first two walk with a list of their own, the last one stops early.
 
 The buffers are owned: who calls `Vector(buffer)` or `Map(table)` never touches its argument again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import is_
+from typing import Any, ClassVar, Final, Self
 from weakref import WeakValueDictionary
 
 from rtfs import errors
+from rtfs.run import STOP_REQUESTS, poll, reserve
 
 #: any RTFS value; Python has no name for the union that a type checker could use
 type Value = Any
@@ -28,6 +36,18 @@ INT_MAX: Final = 2**63 - 1
 
 #: a collection longer than this moves to a trie on its first update
 SMALL: Final = 32
+#: a vector or list longer than this moves to a trie when an older version of it is added to
+LARGE: Final = 4096
+#: items of a buffer that may be alive for nothing
+LOOSE: Final = 128
+
+#: bytes of one reference, for `reserve`
+_REFERENCE_BYTES: Final = 8
+#: bytes of one entry of a Python dict, about
+_ENTRY_BYTES: Final = 50
+
+#: held while a new keyword or symbol is entered, so that two threads cannot make it twice
+_interning = threading.Lock()
 
 
 class Keyword:
@@ -35,15 +55,19 @@ class Keyword:
 
     __slots__ = ("__weakref__", "name")
     name: str
-    _known: WeakValueDictionary[str, Keyword] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[str, Keyword]] = WeakValueDictionary()
 
     @classmethod
     def of(cls, name: str) -> Keyword:
+        """The keyword of that name."""
         found = cls._known.get(name)
         if found is None:
-            found = object.__new__(cls)
-            found.name = name
-            found = cls._known.setdefault(name, found)
+            with _interning:
+                found = cls._known.get(name)
+                if found is None:
+                    found = object.__new__(cls)
+                    found.name = name
+                    cls._known[name] = found
         return found
 
     def __call__(self, m: Value, default: Value = None) -> Value:
@@ -68,15 +92,19 @@ class Symbol:
 
     __slots__ = ("__weakref__", "name")
     name: str
-    _known: WeakValueDictionary[str, Symbol] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[str, Symbol]] = WeakValueDictionary()
 
     @classmethod
     def of(cls, name: str) -> Symbol:
+        """The symbol of that name."""
         found = cls._known.get(name)
         if found is None:
-            found = object.__new__(cls)
-            found.name = name
-            found = cls._known.setdefault(name, found)
+            with _interning:
+                found = cls._known.get(name)
+                if found is None:
+                    found = object.__new__(cls)
+                    found.name = name
+                    cls._known[name] = found
         return found
 
     def __repr__(self) -> str:
@@ -95,7 +123,7 @@ class _Tagged:
         self.text = text
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.text == self.text  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.text == self.text
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self.text))
@@ -150,19 +178,23 @@ class ErrorValue:
 
     @property
     def message(self) -> str:
+        """What `(getMessage e)` answers."""
         return self.error.caught_message()
 
     @property
     def type(self) -> str:
+        """The category in kebab case, or the type that was thrown."""
         error = self.error
         return error.type if isinstance(error, errors.ApplicationError) else errors.kebab(error.category)
 
     @property
     def data(self) -> Value:
+        """The data that was thrown, else nil."""
         error = self.error
         return error.data if isinstance(error, errors.ApplicationError) else None
 
     def get(self, key: Value, default: Value = None) -> Value:
+        """What the error answers to `(key e default)`; a thrown map answers its own keys first."""
         error = self.error
         if isinstance(error, errors.ApplicationError) and type(error.value) is Map and key in error.value:
             return error.value.get(key)
@@ -192,6 +224,14 @@ def _trie() -> Any:
     return Trie()
 
 
+def _polled[T](items: Iterable[T]) -> Iterator[T]:
+    """`items`, with a safepoint at each: for C functions that would otherwise run long."""
+    for item in items:
+        if STOP_REQUESTS:
+            poll()
+        yield item
+
+
 class _Window:
     """The part that vectors and lists share: a window on a buffer, in buffer order."""
 
@@ -215,18 +255,69 @@ class _Window:
             return items[self._start : self._stop]
         return [items[i] for i in range(self._start, self._stop)]
 
-    def _appended(self, item: Value) -> Any:
-        """The buffer of this window with `item` at `_stop`."""
-        items, stop = self._items, self._stop
+    def _made(self, items: Any, start: int, stop: int) -> Self:
+        made = object.__new__(type(self))
+        made._items = items
+        made._start = start
+        made._stop = stop
+        return made
+
+    def conj(self, item: Value) -> Self:
+        """This vector and `item` at its end; of a list, `item` in front of it. Amortised O(1)."""
+        items, start, stop = self._items, self._start, self._stop
         if type(items) is not list:
-            return items.set(stop, item)
-        if len(items) == stop:
+            return self.conj_all([item])
+        made = object.__new__(type(self))
+        if stop - start <= SMALL:
+            made._items = items = items[start:stop]
             items.append(item)
-            if items[stop] is item:  # else another thread appended in between
-                return items
-        items = items[:stop]
+            made._start = 0
+            made._stop = stop - start + 1
+            return made
+        if len(items) != stop:
+            return self.conj_all([item])
         items.append(item)
+        if items[stop] is not item:  # another thread appended in between
+            return self.conj_all([item])
+        made._items = items
+        made._start = start
+        made._stop = stop + 1
+        return made
+
+    def conj_all(self, added: list[Value]) -> Self:
+        """`conj` each of `added` in turn. O(len(added)) where this is the newest version, else O(n) at most."""
+        items, start, stop = self._items, self._start, self._stop
+        size, end = stop - start, stop + len(added)
+        if type(items) is list and len(items) == stop and size > SMALL:
+            items.extend(added)
+            if all(map(is_, items[stop:end], added)):  # else another thread appended in between
+                return self._made(items, start, end)
+        if size > LARGE and len(added) * 16 < size:
+            items = self._to_trie()
+            for index, item in enumerate(added, stop):
+                items = items.set(index, item)
+            return self._made(items, start, end)
+        reserve((size + len(added)) * _REFERENCE_BYTES)
+        copy = self._forward()
+        copy += added
+        return self._made(copy, 0, len(copy))
+
+    def _to_trie(self) -> Any:
+        """The buffer as a trie, which this window keeps."""
+        items = self._items
+        if type(items) is list:
+            # an index of the window keeps its item, so other threads may go on reading
+            self._items = items = _trie().update(_polled(enumerate(self._forward(), self._start)))
         return items
+
+    def _cut(self, start: int, stop: int) -> Self:
+        """The window [start, stop) of the buffer; a copy if it would keep a far larger buffer alive."""
+        items = self._items
+        if (stop - start) * 4 + LOOSE >= len(items):
+            return self._made(items, start, stop)
+        if type(items) is list:
+            return self._made(items[start:stop], 0, stop - start)
+        return self._made([items[i] for i in range(start, stop)], 0, stop - start)
 
 
 class Vector(_Window):
@@ -241,6 +332,7 @@ class Vector(_Window):
 
     @staticmethod
     def of(*items: Value) -> Vector:
+        """The vector of these items."""
         return Vector(list(items))
 
     def __iter__(self) -> Iterator[Value]:
@@ -255,36 +347,17 @@ class Vector(_Window):
         """A fresh Python list of the items."""
         return self._forward()
 
-    def _with(self, items: Any, start: int, stop: int) -> Vector:
-        made = Vector.__new__(Vector)
-        made._items = items
-        made._start = start
-        made._stop = stop
-        return made
-
-    def conj(self, item: Value) -> Vector:
-        """This vector and `item` at its end. Amortised O(1)."""
-        made = Vector.__new__(Vector)
-        made._items = self._appended(item)
-        made._start = self._start
-        made._stop = self._stop + 1
-        return made
-
     def slice(self, start: int, stop: int) -> Vector:
         """Items start ≤ i < stop, with 0 ≤ start ≤ stop ≤ len. O(1)."""
-        return self._with(self._items, self._start + start, self._start + stop)
+        return self._cut(self._start + start, self._start + stop)
 
     def assoc(self, index: int, item: Value) -> Vector:
         """This vector with `item` at 0 ≤ index < len. O(log n), the first time O(n)."""
-        items = self._items
-        if type(items) is list:
-            if self._stop - self._start <= SMALL:
-                copy = self._forward()
-                copy[index] = item
-                return Vector(copy)
-            window = range(self._start, self._stop)
-            self._items = items = _trie().update((i, items[i]) for i in window)
-        return self._with(items.set(self._start + index, item), self._start, self._stop)
+        if type(self._items) is list and self._stop - self._start <= SMALL:
+            copy = self._forward()
+            copy[index] = item
+            return Vector(copy)
+        return self._made(self._to_trie().set(self._start + index, item), self._start, self._stop)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is Vector and equal(self, other)
@@ -299,7 +372,7 @@ class Vector(_Window):
         return self[index] if 0 <= index < len(self) else default
 
     def __repr__(self) -> str:
-        return f"Vector({self._forward()!r})"
+        return _shown(self)
 
 
 class List(_Window):
@@ -316,6 +389,7 @@ class List(_Window):
 
     @staticmethod
     def of(*items: Value) -> List:
+        """The list of these items."""
         return List(items)
 
     def __iter__(self) -> Iterator[Value]:
@@ -332,21 +406,9 @@ class List(_Window):
         items.reverse()
         return items
 
-    def conj(self, item: Value) -> List:
-        """`item` in front of this list. Amortised O(1)."""
-        made = List.__new__(List)
-        made._items = self._appended(item)
-        made._start = self._start
-        made._stop = self._stop + 1
-        return made
-
     def slice(self, start: int, stop: int) -> List:
         """Items start ≤ i < stop, with 0 ≤ start ≤ stop ≤ len. O(1)."""
-        made = List.__new__(List)
-        made._items = self._items
-        made._start = self._stop - stop
-        made._stop = self._stop - start
-        return made
+        return self._cut(self._stop - stop, self._stop - start)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is List and equal(self, other)
@@ -355,7 +417,7 @@ class List(_Window):
         return hash_value(self)
 
     def __repr__(self) -> str:
-        return f"List({self.to_list()!r})"
+        return _shown(self)
 
 
 class Map:
@@ -398,6 +460,7 @@ class Map:
         return self._trie[key][1] if self._table is None else self._table[key]
 
     def get(self, key: Value, default: Value = None) -> Value:
+        """The value at `key`, else `default`."""
         table = self._table
         if table is not None:
             return table.get(key, default)
@@ -405,12 +468,15 @@ class Map:
         return default if entry is None else entry[1]
 
     def keys(self) -> list[Value]:
+        """The keys in order, as a fresh list."""
         return list(self._as_dict())
 
     def values(self) -> list[Value]:
+        """The values in order of their keys, as a fresh list."""
         return list(self._as_dict().values())
 
     def items(self) -> list[tuple[Value, Value]]:
+        """The entries in order, as a fresh list."""
         return list(self._as_dict().items())
 
     def to_dict(self) -> dict[Value, Value]:
@@ -422,7 +488,8 @@ class Map:
             table = self._table
             assert table is not None
             self._next = len(table)
-            self._trie = _trie().update({k: (i, v) for i, (k, v) in enumerate(table.items())})
+            entries = enumerate(list(table.items()))
+            self._trie = _trie().update(_polled((k, (i, v)) for i, (k, v) in entries))
         return self._trie
 
     def _with_trie(self, trie: Any, next_number: int) -> Map:
@@ -445,6 +512,16 @@ class Map:
             return self._with_trie(trie.set(key, (self._next, value)), self._next + 1)
         return self._with_trie(trie.set(key, (entry[0], value)), self._next)
 
+    def assoc_all(self, entries: dict[Value, Value]) -> Map:
+        """`assoc` each of `entries` in order. O(len(entries) log n), or O(n) where that is less."""
+        if len(entries) * 8 < len(self):
+            made = self
+            for key, value in entries.items():
+                made = made.assoc(key, value)
+            return made
+        reserve((len(self) + len(entries)) * _ENTRY_BYTES)
+        return Map(self._as_dict() | entries)
+
     def dissoc(self, key: Value) -> Map:
         """This map without `key`; itself if it has none. O(log n)."""
         if key not in self:
@@ -464,19 +541,30 @@ class Map:
 
     def __call__(self, key: Value, default: Value = None) -> Value:
         """`(m k)` and `(m k default)`."""
-        if type(key) in MAP_KEY_TYPES:
-            return self.get(key, default)
-        raise errors.TypeMismatch("map key", type_name(key), "map lookup")
+        return self.get(map_key(key), default)
 
     def __repr__(self) -> str:
-        return f"Map({self._as_dict()!r})"
+        return _shown(self)
 
 
 def _sequence_number(entry: tuple[Value, tuple[int, Value]]) -> int:
+    if STOP_REQUESTS:
+        poll()
     return entry[1][0]
 
 
 MAP_KEY_TYPES: Final = frozenset((str, Keyword, int))
+
+
+def map_key(key: Value) -> Value:
+    """`key`, known to be one that a map may have.
+
+    Raises:
+        TypeMismatch: it is no string, keyword or integer.
+    """
+    if type(key) in MAP_KEY_TYPES:
+        return key
+    raise errors.TypeMismatch("string, keyword or integer", type_name(key), "map key")
 
 
 class _Member:
@@ -516,6 +604,7 @@ class Set:
 
     @staticmethod
     def of(*members: Value) -> Set:
+        """The set of these members."""
         return Set(members)
 
     def _with(self, table: Map) -> Set:
@@ -536,13 +625,28 @@ class Set:
         return iter(self._map.values())
 
     def to_list(self) -> list[Value]:
+        """A fresh Python list of the members."""
         return self._map.values()
 
     def conj(self, member: Value) -> Set:
+        """This set and `member`."""
         key = member_key(member)
         return self if key in self._map else self._with(self._map.assoc(key, member))
 
+    def conj_all(self, members: Iterable[Value]) -> Set:
+        """`conj` each of `members` in turn."""
+        known = self._map
+        added = {}
+        for member in members:
+            if STOP_REQUESTS:
+                poll()
+            key = member_key(member)
+            if key not in known and key not in added:
+                added[key] = member
+        return self._with(known.assoc_all(added)) if added else self
+
     def disj(self, member: Value) -> Set:
+        """This set without `member`."""
         return self._with(self._map.dissoc(member_key(member)))
 
     def __eq__(self, other: object) -> bool:
@@ -556,7 +660,7 @@ class Set:
         return member if member in self else default
 
     def __repr__(self) -> str:
-        return f"Set({self.to_list()!r})"
+        return _shown(self)
 
 
 COLLECTIONS: Final = frozenset((Vector, List, Map, Set))
@@ -606,69 +710,160 @@ def truthy(value: Value) -> bool:
 
 
 def equal(a: Value, b: Value) -> bool:
-    """`=` of language.md §2: type-strict, structural, NaN unequal to itself.
-
-    Walks with a list of its own instead of Python recursion, so that depth is no limit.
-    """
-    kind = type(a)
-    if kind is not type(b):
-        return isinstance(a, Ticket) and isinstance(b, Ticket) and a.id == b.id
-    if kind not in COLLECTIONS:
-        return bool(a == b)
-    from rtfs.run import poll
-
-    todo: list[tuple[Value, Value]] = [(a, b)]
+    """`=` of language.md §2: type-strict, structural, NaN unequal to itself. Depth is no limit."""
+    if type(a) not in COLLECTIONS:
+        return _equal_scalars(a, b)
+    if type(a) is not type(b):
+        return False
+    todo: list[tuple[Value, Value]] = []
+    if not _COMPARE[type(a)](a, b, todo):
+        return False
+    if not todo:
+        return True
+    #: shared structure is compared once, else it could take exponential time
     seen: set[tuple[int, int]] = set()
     while todo:
-        a, b = todo.pop()
-        kind = type(a)
-        if kind is not type(b):
-            return False
-        if kind not in COLLECTIONS:
-            if a != b:
-                return False
+        pair = todo.pop()
+        key = (id(pair[0]), id(pair[1]))
+        if key in seen:
             continue
-        if len(a) != len(b):
+        seen.add(key)
+        if STOP_REQUESTS:
+            poll()
+        if not _COMPARE[type(pair[0])](*pair, todo):
             return False
-        pair = (id(a), id(b))
-        if pair in seen:  # shared structure is compared once, else it could take exponential time
-            continue
-        seen.add(pair)
-        poll()
-        if kind is Map:
-            for key, value in a.items():
-                if key not in b:
-                    return False
-                todo.append((value, b[key]))
-        elif kind is Set:
-            if not all(member in b for member in a):
-                return False
-        else:
-            todo.extend(zip(a.to_list(), b.to_list(), strict=True))
     return True
 
 
+def _equal_scalars(a: Value, b: Value) -> bool:
+    if type(a) is type(b):
+        return bool(a == b)
+    return isinstance(a, Ticket) and isinstance(b, Ticket) and a.id == b.id
+
+
+def _equal_items(xs: Iterable[Value], ys: Iterable[Value], todo: list[tuple[Value, Value]]) -> bool:
+    """Whether scalars are equal pair by pair; pairs of collections of one type are put off to `todo`."""
+    for x, y in zip(xs, ys, strict=True):
+        if type(x) is not type(y):
+            if not _equal_scalars(x, y):
+                return False
+        elif type(x) in COLLECTIONS:
+            todo.append((x, y))
+        elif x != y:
+            return False
+    return True
+
+
+def _equal_sequences(a: Value, b: Value, todo: list[tuple[Value, Value]]) -> bool:
+    return len(a) == len(b) and _equal_items(a._forward(), b._forward(), todo)
+
+
+def _equal_maps(a: Map, b: Map, todo: list[tuple[Value, Value]]) -> bool:
+    if len(a) != len(b) or not all(key in b for key in a):
+        return False
+    return _equal_items(a.values(), [b[key] for key in a], todo)
+
+
+def _equal_sets(a: Set, b: Set, todo: list[tuple[Value, Value]]) -> bool:
+    """Pairs members by hash: looking one up would compare it inside the dict, recursing through C."""
+    if len(a) != len(b):
+        return False
+    by_hash: dict[int, list[_Member]] = {}
+    for key in b._map:
+        if type(key) is _Member:
+            by_hash.setdefault(key.hash, []).append(key)
+    for key in a._map:
+        if type(key) is not _Member:
+            if key not in b._map:
+                return False
+            continue
+        candidates = by_hash.get(key.hash, [])
+        if len(candidates) == 1:
+            if not _equal_items([key.value], [candidates[0].value], todo):
+                return False
+        elif not _equals_one(key.value, candidates):
+            return False
+    return True
+
+
+def _equals_one(value: Value, candidates: list[_Member]) -> bool:
+    # not `any`, which would recurse through C
+    for candidate in candidates:  # noqa: SIM110
+        if equal(value, candidate.value):
+            return True
+    return False
+
+
+_COMPARE: Final[Mapping[type, Callable[[Any, Any, list[tuple[Value, Value]]], bool]]] = {
+    Vector: _equal_sequences,
+    List: _equal_sequences,
+    Map: _equal_maps,
+    Set: _equal_sets,
+}
+
+
 def hash_value(value: Value) -> int:
-    """A hash that agrees with `equal`. Shared structure is hashed once per call."""
-    return _hash(value, {})
+    """A hash that agrees with `equal`. Depth is no limit; shared structure is hashed once."""
+    if type(value) not in COLLECTIONS:
+        return _hash_scalar(value)
+    done: dict[int, int] = {}
+    todo = [value]
+    while todo:
+        here = todo[-1]
+        if id(here) in done:
+            todo.pop()
+            continue
+        inner = [part for part in _parts(here) if type(part) in COLLECTIONS and id(part) not in done]
+        if inner:
+            todo += inner
+        else:
+            todo.pop()
+            done[id(here)] = _hash_collection(here, done)
+        if STOP_REQUESTS:
+            poll()
+    return done[id(value)]
 
 
-def _hash(value: Value, done: dict[int, int]) -> int:
-    from rtfs.run import poll
-
+def _hash_scalar(value: Value) -> int:
     kind = type(value)
-    if kind not in COLLECTIONS:
-        return hash((kind.__name__, value)) if kind in (bool, float) else hash(value)
-    known = done.get(id(value))
-    if known is not None:
-        return known
-    if kind is Map:
-        # order does not matter to equality
-        parts: Any = frozenset((hash(key), _hash(item, done)) for key, item in value.items())
-    elif kind is Set:
-        parts = frozenset(hash(key) for key in value._map)
+    # 1, 1.0 and true are equal to Python and would share a hash
+    return hash((kind.__name__, value)) if kind is bool or kind is float else hash(value)
+
+
+def _parts(value: Value) -> Iterable[Value]:
+    """What must be hashed before `value`. The members of a set have kept their hashes."""
+    if type(value) is Map:
+        return value.values()
+    return () if type(value) is Set else value._forward()
+
+
+def _hash_collection(value: Value, done: Mapping[int, int]) -> int:
+    kind = type(value)
+    if kind is Set:
+        return hash(("Set", frozenset([hash(key) for key in value._map])))
+    hashes = [done[id(part)] if type(part) in COLLECTIONS else _hash_scalar(part) for part in _parts(value)]
+    if kind is Map:  # order does not matter to equality
+        return hash(("Map", frozenset(zip(map(hash, value), hashes, strict=True))))
+    return hash((kind.__name__, tuple(hashes)))
+
+
+#: how much of a value `repr` shows
+_SHOWN_DEPTH: Final = 5
+_SHOWN_ITEMS: Final = 20
+
+
+def _shown(value: Value, depth: int = 0) -> str:
+    """Text for people who debug Python code. Programs never see it."""
+    if type(value) not in COLLECTIONS:
+        return repr(value)
+    name = type(value).__name__
+    if depth == _SHOWN_DEPTH:
+        return f"{name}(…)"
+    if type(value) is Map:
+        parts = [f"{key!r}: {_shown(item, depth + 1)}" for key, item in value.items()[:_SHOWN_ITEMS]]
     else:
-        parts = tuple(_hash(item, done) for item in value.to_list())
-    poll()
-    done[id(value)] = found = hash((kind.__name__, parts))
-    return found
+        parts = [_shown(item, depth + 1) for item in value.to_list()[:_SHOWN_ITEMS]]
+    if len(value) > _SHOWN_ITEMS:
+        parts.append(f"… {len(value)} in all")
+    inner = ", ".join(parts)
+    return f"{name}({{{inner}}})" if type(value) is Map else f"{name}([{inner}])"

@@ -120,7 +120,8 @@ def arity_error(function: Value, given: int) -> errors.ArityMismatch:
     """The error for calling `function` with `given` arguments."""
     entry = BY_FUNCTION.get(function)
     least, most = arity(function)
-    name = entry.name if entry else getattr(function, "__name__", "user-defined function")
+    # generated code adds `·` and a number to a function's name
+    name = entry.name if entry else getattr(function, "__name__", "user-defined function").partition("·")[0]
     return errors.ArityMismatch(name, expected_arity(least, most), given)
 
 

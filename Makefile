@@ -1,0 +1,32 @@
+# Each verb is one line here and, if it is longer, one script. `make demo` and `make test` need nothing set up.
+
+.PHONY: help setup demo test check format lock clean
+.DEFAULT_GOAL := help
+
+help:            ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+
+setup:           ## make .venv (done by the others when needed)
+	@scripts/setup
+
+demo: setup      ## triage a log of this machine; LOG=FILE for another
+	@scripts/demo $(if $(LOG),"$(LOG)")
+
+test: setup      ## all tests; ARGS="-k reader" for some
+	.venv/bin/python -m pytest -n 2 $(ARGS)
+
+check: setup     ## ruff, its formatter, mypy --strict
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict
+
+format: setup    ## put the code in shape
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock:            ## resolve requirements.lock anew from pyproject.toml
+	scripts/lock
+
+clean:           ## remove all that can be made again
+	rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

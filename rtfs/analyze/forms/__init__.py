@@ -1,0 +1,31 @@
+"""The special forms, by family. Importing this package fills `rtfs.analyze.core.SPECIAL`."""
+
+from rtfs.analyze.forms import (
+    bindings,
+    control,
+    data,
+    definitions,
+    errors_forms,
+    functions,
+    iteration,
+    matching,
+    modules,
+    objects,
+    removed,
+    steps,
+)
+
+__all__ = [
+    "bindings",
+    "control",
+    "data",
+    "definitions",
+    "errors_forms",
+    "functions",
+    "iteration",
+    "matching",
+    "modules",
+    "objects",
+    "removed",
+    "steps",
+]

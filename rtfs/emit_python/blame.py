@@ -1,0 +1,168 @@
+"""Whose fault was it? A Python exception out of generated code becomes the RTFS error it stands for.
+
+Generated code makes no checks that Python makes anyway: wrong argument counts, calls of what cannot be called,
+names without a value, too deep recursion. When one fails, the traceback says where: every Python node carries
+the span of its RTFS form. The call sites of the unit say which call stands there and what its callee was named.
+"""
+
+from __future__ import annotations
+
+from types import FrameType, FunctionType, TracebackType
+from typing import Final
+
+from rtfs import errors
+from rtfs.border import MAX_TRACE, place, set_cause, translate
+from rtfs.emit_python.functions import WRAPPER
+from rtfs.emit_python.helpers import bounce
+from rtfs.errors import Frame, Span
+from rtfs.stdlib.registry import arity, arity_error
+from rtfs.values import Value, type_name
+
+#: a call in generated code: its span, the Python name of its callee, the number of its arguments
+type Call = tuple[Span, str, int]
+
+#: name of a unit's own function; it stands for no RTFS function
+MAIN: Final = "main·"
+#: attribute of a Python exception that a program caught: the error it was caught as
+_KNOWN: Final = "rtfs_error"
+#: frames at the end of a traceback that are looked at for a trace
+_LAST_FRAMES: Final = 4 * MAX_TRACE
+
+
+def blamed(exc: BaseException) -> errors.RtfsError:
+    """The RTFS error for `exc`, with span, source and call trace. Called where `exc` was caught."""
+    known = getattr(exc, _KNOWN, None)
+    if known is not None:
+        found: errors.RtfsError = known
+        return found
+    frames = _last_frames(exc.__traceback__)
+    error = _explained(exc, frames) or translate(exc)
+    generated = [
+        (frame, span)
+        for frame, span in frames
+        if span is not None and not frame.f_code.co_name.endswith(WRAPPER)
+    ]
+    if generated:
+        place(error, *_place(generated))
+    if not error.trace:
+        error.trace = _trace(generated)
+    handled = getattr(exc.__context__, _KNOWN, None)
+    if handled is not None:
+        set_cause(error, handled)
+    return error
+
+
+def note_caught(exc: Exception, error: errors.RtfsError) -> None:
+    """Note that RTFS code is handling `exc` as `error`: what is raised meanwhile has it as its cause."""
+    setattr(exc, _KNOWN, error)
+
+
+def _last_frames(traceback: TracebackType | None) -> list[tuple[FrameType, Span | None]]:
+    found: list[TracebackType] = []
+    while traceback is not None:
+        found.append(traceback)
+        if len(found) > 2 * _LAST_FRAMES:
+            del found[:_LAST_FRAMES]
+        traceback = traceback.tb_next
+    return [(each.tb_frame, _span(each)) for each in found]
+
+
+def is_generated(frame: FrameType) -> bool:
+    """Whether the frame runs code of this backend."""
+    return "rt·units" in frame.f_builtins
+
+
+def _span(traceback: TracebackType) -> Span | None:
+    """Where in RTFS source generated code stood; None for other code."""
+    if not is_generated(traceback.tb_frame):
+        return None
+    positions = list(traceback.tb_frame.f_code.co_positions())
+    line, end_line, column, end_column = positions[traceback.tb_lasti // 2]
+    if line is None or end_line is None or column is None or end_column is None:
+        return None
+    return Span(line, column + 1, end_line, end_column + 1)
+
+
+def _place(frames: list[tuple[FrameType, Span]]) -> tuple[str, Span]:
+    """Where the innermost frame stands; for a check on entry of a function, the call that entered it."""
+    frame, span = frames[-1]
+    if span[:2] == span[2:] and len(frames) > 1:
+        frame, span = frames[-2]
+    return _source(frame), span
+
+
+def _source(frame: FrameType) -> str:
+    return frame.f_code.co_filename
+
+
+def _trace(frames: list[tuple[FrameType, Span]]) -> tuple[Frame, ...]:
+    """RTFS calls, innermost first: each function with the place of the call that it was entered by."""
+    calls = []
+    for (frame, _), (caller, span) in zip(reversed(frames), list(reversed(frames))[1:], strict=False):
+        full = frame.f_code.co_name
+        if not full.startswith((MAIN, "t·")):
+            calls.append(Frame(full.partition("·")[0], _source(caller), span))
+        if len(calls) == MAX_TRACE:
+            break
+    return tuple(calls)
+
+
+def _explained(exc: BaseException, frames: list[tuple[FrameType, Span | None]]) -> errors.RtfsError | None:
+    if not frames:
+        return None
+    frame, span = frames[-1]
+    if isinstance(exc, NameError) and span is not None:
+        return _undefined(exc, frame)
+    if isinstance(exc, TypeError):
+        if frame.f_code is bounce.__code__:
+            call = frame.f_locals["result"]
+            return _call_error(call.fn, len(call.args))
+        if span is not None:
+            return _failed_call(frame, span)
+    return None
+
+
+def _undefined(exc: NameError, frame: FrameType) -> errors.RtfsError:
+    from rtfs.namespace import with_nearest
+
+    python_name = exc.name or ""
+    name = python_name.partition("·")[0] or python_name.removeprefix("·")
+    known = [each for each in (*frame.f_globals, *frame.f_builtins) if "·" not in each]
+    return with_nearest(errors.UndefinedSymbol(name), name, known)
+
+
+def _failed_call(frame: FrameType, span: Span) -> errors.RtfsError | None:
+    """The error of the first call at `span` that must fail."""
+    units: dict[str, tuple[Call, ...]] = frame.f_builtins["rt·units"]
+    for where, name, count in units.get(frame.f_code.co_filename, ()):
+        if where != span:
+            continue
+        callee = _value_of(frame, name)
+        error = None if callee is _ABSENT else _call_error(callee, count)
+        if error is not None:
+            return error
+    return None
+
+
+_ABSENT: Final = object()
+
+
+def _value_of(frame: FrameType, name: str) -> Value:
+    for names in (frame.f_locals, frame.f_globals, frame.f_builtins):
+        if name in names:
+            return names[name]
+    return _ABSENT
+
+
+def _call_error(callee: Value, count: int) -> errors.RtfsError | None:
+    """Why a call of `callee` with `count` arguments fails, None if it does not."""
+    if type(callee) is FunctionType:
+        least, most = arity(callee)
+        if least <= count and (most is None or count <= most):
+            return None
+        return arity_error(callee, count)
+    if not callable(callee):
+        return errors.TypeMismatch("function", type_name(callee), "function call")
+    if not 1 <= count <= 2:
+        return errors.ArityMismatch(type_name(callee), "1 or 2", count)
+    return None

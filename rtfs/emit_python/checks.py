@@ -1,0 +1,78 @@
+"""Checks of values against declared types, in line where the type is a primitive."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from rtfs import ir, types
+from rtfs.emit_python import facts as f
+from rtfs.emit_python.emitter import Emitter, checked_type
+from rtfs.emit_python.facts import Fact
+
+#: primitive → Python type that all its members have, where that is one
+_EXACT: Final = {
+    "int": "int",
+    "string": "str",
+    "bool": "bool",
+    "keyword": "Keyword",
+    "vector": "Vector",
+    "list": "List",
+    "map": "Map",
+    "set": "Set",
+}
+
+
+def proven(fact: Fact, declared: types.Type | None) -> bool:
+    """Whether a value with `fact` certainly belongs to `declared`."""
+    if not checked_type(declared):
+        return True
+    return isinstance(declared, types.Primitive) and fact.only(f.of_type(declared).kinds & ~f.OTHER)
+
+
+def cast_value(
+    e: Emitter, value: ast.expr, fact: Fact, declared: types.Type, label: str
+) -> tuple[ast.expr, Fact]:
+    """`value`, checked. The check raises TypeValidationError with a path that starts with `label`."""
+    if proven(fact, declared):
+        return value, fact
+    known = f.of_type(declared)
+    settled = e.spilled(value)
+    checked = e.helper("check", e.constant(declared), settled, e.python(label), e.name("rt·namespace"))
+    test = _passes(e, settled, declared)
+    if test is not None:
+        checked = e.conditional(test, settled, checked)
+    return checked, fact.restrict(known.kinds, known.low, known.high)
+
+
+def check_statement(e: Emitter, name: str, fact: Fact, declared: types.Type, label: str) -> Fact:
+    """Check the local `name` where it stands, as a statement."""
+    known = f.of_type(declared)
+    if proven(fact, declared):
+        return fact
+    settled = e.name(name)
+    check = e.helper("check", e.constant(declared), settled, e.python(label), e.name("rt·namespace"))
+    test = _passes(e, settled, declared)
+    if test is None:
+        e.statement(check)
+    else:
+        failing = ast.UnaryOp(ast.Not(), test, **e.at)
+        e.if_(failing, [ast.Expr(check, **e.at)], [])
+    return fact.restrict(known.kinds, known.low, known.high)
+
+
+def _passes(e: Emitter, value: ast.expr, declared: types.Type) -> ast.expr | None:
+    """A quick test that is true only for members of `declared`."""
+    if not isinstance(declared, types.Primitive) or declared.name not in _EXACT:
+        return None
+    return e.compare(e.helper("type", value), ast.Is(), e.name(f"rt·{_EXACT[declared.name]}"))
+
+
+def emit_cast(e: Emitter, node: ir.Cast) -> tuple[ast.expr, Fact]:
+    value, fact = e.expr(node.value)
+    return cast_value(e, value, fact, node.type, node.label)
+
+
+def emit_is_type(e: Emitter, node: ir.IsType) -> tuple[ast.expr, Fact]:
+    value, _ = e.expr(node.value)
+    return e.helper("matches", e.constant(node.type), value, e.name("rt·namespace")), f.A_BOOL

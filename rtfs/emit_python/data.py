@@ -1,0 +1,187 @@
+"""Names, constants, collections, definitions, modules, steps: what neither branches nor calls."""
+
+from __future__ import annotations
+
+import ast
+
+from rtfs import ir, types
+from rtfs.emit_python import facts as f
+from rtfs.emit_python.checks import cast_value
+from rtfs.emit_python.emitter import Destination, Emitter, FunctionState, checked_type, global_name
+from rtfs.emit_python.facts import ANY, Fact
+from rtfs.emit_python.functions import emit_lambda, emit_thunk
+from rtfs.namespace import def_label
+from rtfs.values import MAP_KEY_TYPES
+
+type Typed = tuple[ast.expr, Fact]
+
+_IN_CODE = frozenset((type(None), bool, int, float, str))
+
+
+def emit_constant(e: Emitter, node: ir.Constant) -> Typed:
+    value = node.value
+    made = e.python(value) if type(value) in _IN_CODE else e.constant(value)
+    return made, f.of_value(value)
+
+
+def emit_local_ref(e: Emitter, node: ir.LocalRef) -> Typed:
+    return e.name(e.local(node.local)), e.fact_of(node.local)
+
+
+def emit_global_ref(e: Emitter, node: ir.GlobalRef) -> Typed:
+    return e.name(global_name(node.name)), ANY
+
+
+def emit_builtin_ref(e: Emitter, node: ir.BuiltinRef) -> Typed:
+    return e.name(global_name(node.name)), Fact(f.OTHER)
+
+
+def emit_qualified_ref(e: Emitter, node: ir.QualifiedRef) -> Typed:
+    return e.helper("qualified", e.name("rt·modules"), e.python(node.module), e.python(node.name)), ANY
+
+
+def emit_dynamic_ref(e: Emitter, node: ir.DynamicRef) -> Typed:
+    return e.helper("lookup", e.python(node.name), e.python(node.or_nil)), ANY
+
+
+def emit_lambda_value(e: Emitter, node: ir.Lambda) -> Typed:
+    return emit_lambda(e, node), Fact(f.OTHER)
+
+
+def emit_primitive(e: Emitter, node: ir.Primitive) -> Typed:
+    values = [value for value, _ in e.exprs(node.args)]
+    return e.helper(f"primitive·{node.name}", *values), ANY
+
+
+# ---------------------------------------------------------------- collections
+
+
+def emit_vector_of(e: Emitter, node: ir.VectorOf) -> Typed:
+    return e.helper("Vector", e.list_of(value for value, _ in e.exprs(node.items))), Fact(f.VECTOR)
+
+
+def emit_list_of(e: Emitter, node: ir.ListOf) -> Typed:
+    return e.helper("List", e.list_of(value for value, _ in e.exprs(node.items))), Fact(f.LIST)
+
+
+def emit_set_of(e: Emitter, node: ir.SetOf) -> Typed:
+    return e.helper("Set", e.list_of(value for value, _ in e.exprs(node.items))), Fact(f.SET)
+
+
+def emit_map_of(e: Emitter, node: ir.MapOf) -> Typed:
+    """Keys that are no constants are checked."""
+    parts = [part for entry in node.entries for part in entry]
+    values = [value for value, _ in e.exprs(parts)]
+    for index, (key, _) in enumerate(node.entries):
+        if not (isinstance(key, ir.Constant) and type(key.value) in MAP_KEY_TYPES):
+            values[2 * index] = e.helper("map_key", values[2 * index])
+    table = ast.Dict(list(values[::2]), values[1::2], **e.at)
+    return e.helper("Map", table), Fact(f.MAP)
+
+
+# ---------------------------------------------------------------- definitions
+
+
+def emit_def(e: Emitter, node: ir.Def) -> Typed:
+    name = global_name(node.name)
+    if isinstance(node.value, ir.Lambda) and node.type is None:
+        _prepare_unchecked(e, node.name, node.value)
+        value, fact = emit_lambda(e, node.value), Fact(f.OTHER)
+    else:
+        value, fact = e.expr(node.value)
+        if node.type is not None:
+            value, fact = cast_value(e, value, fact, node.type, def_label(node.name))
+    value = e.spilled(value)
+    e.function.globals.add(name)
+    e.assign(name, value)
+    if node.doc is not None or node.metadata or e.session:
+        e.statement(e.helper("describe", e.name("rt·namespace"), e.constant(_described(node))))
+    return value, fact
+
+
+def _described(node: ir.Def) -> ir.Def:
+    """The definition without its value: what `describe` needs of it."""
+    return ir.Def(name=node.name, value=ir.Constant(value=None), doc=node.doc, metadata=node.metadata)
+
+
+def _prepare_unchecked(e: Emitter, name: str, node: ir.Lambda) -> None:
+    """Give a function that others call directly an entry that skips the checks its callers can prove."""
+    arity = node.arities[0]
+    if (
+        e.tail_calls.is_known(node)
+        and len(node.arities) == 1
+        and arity.rest is None
+        and not e.tail_calls.is_bouncing(node)
+        and any(checked_type(param.type) for param in arity.params)
+        and all(isinstance(param.type, types.Primitive | None) for param in arity.params)
+    ):
+        e.unchecked[id(node)] = f"{name}·raw"
+
+
+def emit_local_def(e: Emitter, node: ir.LocalDef) -> Typed:
+    name = e.local(node.local)
+    if isinstance(node.value, ir.Lambda) and node.type is None:
+        value, fact = emit_lambda(e, node.value, node.local), Fact(f.OTHER)
+    else:
+        value, fact = e.expr(node.value)
+        if node.type is not None:
+            value, fact = cast_value(e, value, fact, node.type, def_label(node.local.name))
+    value = e.spilled(value)
+    state: FunctionState | None = e.function
+    while state is not None and state.thunk:
+        state.assigned_in_thunks.add(name)
+        state = state.parent
+    e.assign(e.own(node.local), value)
+    return value, fact
+
+
+def emit_def_type(e: Emitter, node: ir.DefType) -> Typed:
+    e.statement(e.helper("define_type", e.name("rt·namespace"), e.python(node.name), e.constant(node.type)))
+    return e.python(None), Fact(f.NIL)
+
+
+def emit_struct_of(e: Emitter, node: ir.StructOf) -> Typed:
+    return e.helper("struct", e.constant(node), e.name("rt·namespace")), Fact(f.OTHER)
+
+
+def emit_module_form(e: Emitter, node: ir.ModuleForm) -> Typed:
+    return e.helper("module", e.name("rt·modules"), e.constant(e.compile_module(node))), Fact(f.MAP)
+
+
+def emit_import(e: Emitter, node: ir.Import) -> Typed:
+    e.statement(e.helper("import", e.name("rt·modules"), e.name("rt·namespace"), e.constant(node)))
+    return e.python(None), Fact(f.NIL)
+
+
+# ---------------------------------------------------------------- steps, hints, tickets
+
+
+def emit_step(e: Emitter, node: ir.Step) -> Typed:
+    name, _ = e.expr(node.name)
+    name = e.spilled(name)
+    option_values = [e.spilled(value) for value, _ in e.exprs([value for _, value in node.options])]
+    options = ast.Dict([e.python(key) for key, _ in node.options], option_values, **e.at)
+    params = e.python(None)
+    if node.params is not None:
+        values = [value for value, _ in e.exprs([value for _, value in node.params])]
+        table = ast.Dict([e.python(key) for key, _ in node.params], values, **e.at)
+        params = e.spilled(e.helper("Map", table))
+        if node.params_local is not None:
+            e.assign(e.own(node.params_local), params)
+    body = emit_thunk(e, node.body)
+    return e.helper("run_step", e.python(node.kind), name, options, params, body), ANY
+
+
+def emit_hinted(e: Emitter, node: ir.Hinted) -> Typed:
+    values = [value for value, _ in e.exprs([value for _, value in node.hints])]
+    hints = e.spilled(ast.Dict([e.python(key) for key, _ in node.hints], values, **e.at))
+    return e.helper("with_hints", hints, emit_thunk(e, node.body)), ANY
+
+
+def emit_async(e: Emitter, node: ir.Async) -> Typed:
+    return e.helper("async", emit_thunk(e, node.body)), Fact(f.OTHER)
+
+
+def tail_race(e: Emitter, node: ir.Race, destination: Destination) -> None:
+    """Where nothing can overlap a race is its first item."""
+    e.into(node.items[0], destination)

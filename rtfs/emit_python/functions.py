@@ -1,0 +1,454 @@
+"""Functions and calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rtfs import ir
+from rtfs.emit_python import facts as f
+from rtfs.emit_python.arithmetic import emit_arithmetic
+from rtfs.emit_python.checks import cast_value, check_statement, proven
+from rtfs.emit_python.conditions import condition
+from rtfs.emit_python.emitter import (
+    CallSite,
+    Destination,
+    Emitter,
+    FunctionState,
+    LoopState,
+    Unsupported,
+    checked_type,
+    global_name,
+)
+from rtfs.emit_python.facts import ANY, NOTHING, Fact
+from rtfs.emit_python.tailcalls import tail_nodes
+from rtfs.ir_walk import children, free_locals
+from rtfs.namespace import RETURN_LABEL
+from rtfs.values import Keyword
+
+type Typed = tuple[ast.expr, Fact]
+
+#: what errors call a function without a name
+ANONYMOUS: Final = "user-defined function"
+#: ends the names of Python functions that only lead to the function proper; traces leave them out
+WRAPPER: Final = "w"
+
+#: builtins that are tests, emitted by `conditions`
+_TESTS: Final = frozenset(
+    "= not= != < > <= >= not nil? int? float? string? bool? boolean? keyword? vector? list? map? set? "
+    "zero? pos? neg?".split()
+)
+#: attempts to find what a function returns, before nothing is assumed
+_GUESSES: Final = 3
+
+
+# ---------------------------------------------------------------- functions
+
+
+def emit_lambda(e: Emitter, node: ir.Lambda, local: ir.Local | None = None) -> ast.expr:
+    """The function as a value. `local`: the name it is about to be bound to, which its body may use."""
+    captured = _captured_loop_locals(e, node, local)
+    if captured is None:
+        return _bound(e, node, _function(e, node))
+    with e.nested() as inner, _function_state(e, FunctionState(e.function)):
+        name = _function(e, node)
+        if local is not None:
+            e.assign(e.local(local), e.name(name))
+        e.block.append(ast.Return(e.name(name), **e.at))
+    factory = e.temporary()
+    e.block.append(_def(e, factory, captured, None, inner))
+    return _bound(e, node, e.call(factory, *(e.name(each) for each in captured)))
+
+
+def _bound(e: Emitter, node: ir.Lambda, value: ast.expr | str) -> ast.expr:
+    made = e.name(value) if isinstance(value, str) else value
+    if e.bound(node):
+        return e.helper("bind", e.name("rt·namespace"), e.constant(node), made)
+    if node.metadata or node.doc:
+        return e.helper("annotated", made, e.constant(node))
+    return made
+
+
+def _captured_loop_locals(e: Emitter, node: ir.Lambda, local: ir.Local | None) -> list[str] | None:
+    """Names of locals that the closure must capture by value, since a loop will bind them anew; None: it may
+    refer to all of them as Python closures do."""
+    state = e.function
+    if not (state.loop_depth or state.loop_locals):
+        return None
+    ids = free_locals(node)
+    own = {each.id for each in (local, node.self_local) if each is not None} & ids
+    names = [e.local_names[each] for each in sorted((ids & state.loop_locals) - own)]
+    if any(name in e.mutable for name in names):
+        raise Unsupported("a closure in a loop over a local that `def` assigns")
+    if state.loop_depth and ids & e.pending_lambdas - own:
+        raise Unsupported("mutually recursive functions inside a loop")
+    return names if names or (own and state.loop_depth) else None
+
+
+def _function(e: Emitter, node: ir.Lambda) -> str:
+    """Emit the definition; the Python name it then has."""
+    base = f"{node.name or ANONYMOUS}·{e.serial()}"
+    name = _multi_arity(e, base, node) if len(node.arities) > 1 else _single(e, base, node, node.arities[0])
+    if node.self_local is not None:  # the function sees it through a cell
+        e.assign(e.local(node.self_local), e.name(name))
+    return name
+
+
+def _single(e: Emitter, base: str, node: ir.Lambda, arity: ir.Arity) -> str:
+    bouncing = e.tail_calls.is_bouncing(node)
+    params = [e.local(param.local) for param in arity.params]
+    rest = e.local(arity.rest.local) if arity.rest else None
+    unchecked = e.unchecked.get(id(node))
+    body = _body(e, node, arity, bouncing, checks=unchecked is None)
+    if unchecked is not None:
+        e.function.globals.add(unchecked)
+        e.block.append(_def(e, unchecked, params, rest, body))
+        e.block.append(_def(e, base + WRAPPER, params, rest, _checked_entry(e, unchecked, arity)))
+        return base + WRAPPER
+    e.block.append(_def(e, base, params, rest, body))
+    if not bouncing:
+        return base
+    arguments: list[ast.expr] = [e.name(param) for param in params]
+    if rest:
+        arguments.append(ast.Starred(e.name(rest), ast.Load(), **e.at))
+    run = e.helper("bounce", e.call(base, *arguments))
+    e.block.append(_def(e, base + WRAPPER, params, rest, [ast.Return(run, **e.at)]))
+    e.statement(e.helper("pair", e.name(base + WRAPPER), e.name(base)))
+    return base + WRAPPER
+
+
+def _checked_entry(e: Emitter, unchecked: str, arity: ir.Arity) -> list[ast.stmt]:
+    with e.nested() as block, e.nowhere(), _function_state(e, FunctionState(e.function)):
+        for param in arity.params:
+            if param.type is not None:
+                check_statement(e, e.local(param.local), ANY, param.type, param.local.name)
+        arguments = [e.name(e.local(param.local)) for param in arity.params]
+        e.block.append(ast.Return(e.call(unchecked, *arguments), **e.at))
+    return block
+
+
+def _multi_arity(e: Emitter, name: str, node: ir.Lambda) -> str:
+    bouncing = e.tail_calls.is_bouncing(node)
+    cases: list[ast.expr] = []
+    variadic: ast.expr = e.python(None)
+    for arity in node.arities:
+        entry = f"{name.rpartition('·')[0]}·{e.serial()}"
+        params = [e.local(param.local) for param in arity.params]
+        rest = e.local(arity.rest.local) if arity.rest else None
+        e.block.append(_def(e, entry, params, rest, _body(e, node, arity, bouncing, checks=True)))
+        case = e.tuple_of((e.python(len(params)), e.name(entry)))
+        if rest:
+            variadic = case
+        else:
+            cases.append(case)
+    made = e.helper("dispatch", e.python(node.name or ""), e.tuple_of(cases), variadic)
+    e.assign(name, e.helper("bouncing", made) if bouncing else made)
+    return name
+
+
+def _body(e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: bool, checks: bool) -> list[ast.stmt]:
+    """The statements of one arity, under the best assumption about what it returns that holds."""
+    known = e.tail_calls.is_known(node) and len(node.arities) == 1
+    declared = arity.returns
+    if not known or e.guesses:
+        e.returns.pop(id(node), None)
+        block, fact = _attempt(e, node, arity, bouncing, checks)
+    else:
+        assumed = f.of_type(declared) if checked_type(declared) else NOTHING
+        for attempt in range(_GUESSES):
+            e.returns[id(node)] = ANY if attempt == _GUESSES - 1 else assumed
+            e.guesses += 1
+            calls = len(e.calls)
+            block, fact = _attempt(e, node, arity, bouncing, checks)
+            e.guesses -= 1
+            if fact.within(e.returns[id(node)]):
+                break
+            del e.calls[calls:]
+            assumed = assumed.widened(fact)
+    if known:
+        e.returns[id(node)] = fact
+    return block
+
+
+def _attempt(
+    e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: bool, checks: bool
+) -> tuple[list[ast.stmt], Fact]:
+    state = FunctionState(e.function, node=node, arity=arity, bouncing=bouncing)
+    with e.nested(), _function_state(e, state):
+        names = [param.local for param in arity.params] + ([arity.rest.local] if arity.rest else [])
+        types = [param.type for param in arity.params]
+        loop = LoopState(
+            arity.label,
+            tuple(e.local(each) for each in names),
+            [ANY] * len(names),
+            [NOTHING] * len(names),
+            tuple(types),
+        )
+        _enter(e, arity, checks)
+        entry, e.block = e.block, []
+        if _loops_to(e, arity):
+            state.loop_depth = 1
+            state.loop_locals.update(local.id for local in names)
+        state.loops.append(loop)
+        destination = _return_destination(e, arity)
+        e.into(arity.body, destination)
+        body, e.block = e.block, entry
+        if loop.used:
+            body = [ast.While(e.python(True), [e.safepoint(), *body], [], **e.at)]
+        elif _calls_functions(arity.body):
+            entry.insert(0, e.safepoint())
+        entry.extend(body)
+        declarations = _declarations(e, state)
+    fact = destination.fact
+    if checked_type(arity.returns):
+        known = f.of_type(arity.returns)
+        fact = fact.restrict(known.kinds, known.low, known.high)
+    return [*declarations, *entry], fact
+
+
+def _loops_to(e: Emitter, arity: ir.Arity) -> bool:
+    """Whether the body may jump back to its start, so that its locals are bound again and again."""
+    for tail, inside_loop in tail_nodes(arity.body):
+        if inside_loop:
+            continue
+        if isinstance(tail, ir.Recur) and tail.label == arity.label:
+            return True
+        if isinstance(tail, ir.Apply) and is_self_call(e, tail):
+            return True
+    return False
+
+
+def _calls_functions(node: ir.Node) -> bool:
+    todo = [node]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ir.Apply) and not isinstance(node.fn, ir.BuiltinRef):
+            return True
+        if not isinstance(node, ir.Lambda):
+            todo.extend(children(node))
+    return False
+
+
+def _enter(e: Emitter, arity: ir.Arity, checks: bool) -> None:
+    """Parameter checks and the rest list. They stand nowhere: `blame` then points at the call."""
+    with e.nowhere():
+        _check_parameters(e, arity, checks)
+
+
+def _check_parameters(e: Emitter, arity: ir.Arity, checks: bool) -> None:
+    for param in arity.params:
+        fact = ANY
+        if checked_type(param.type):
+            assert param.type is not None
+            known = f.of_type(param.type)
+            fact = known
+            if checks:
+                fact = check_statement(e, e.local(param.local), ANY, param.type, param.local.name)
+        e.facts[param.local.id] = fact
+    if arity.rest is not None:
+        name = e.local(arity.rest.local)
+        e.assign(name, e.helper("List", e.name(name)))
+        e.facts[arity.rest.local.id] = Fact(f.LIST)
+        if checked_type(arity.rest.type):
+            e.statement(
+                e.helper(
+                    "check_rest",
+                    e.constant(arity.rest.type),
+                    e.name(name),
+                    e.python(arity.rest.local.name),
+                    e.name("rt·namespace"),
+                )
+            )
+
+
+def _return_destination(e: Emitter, arity: ir.Arity) -> Destination:
+    declared = arity.returns
+
+    def finish(value: ast.expr, fact: Fact) -> list[ast.stmt]:
+        if declared is None or not checked_type(declared):
+            return [ast.Return(value, **e.at)]
+        with e.nested() as block:
+            value, _ = cast_value(e, value, fact, declared, RETURN_LABEL)
+            block.append(ast.Return(value, **e.at))
+        return block
+
+    return Destination(finish, returns=True, tail=True)
+
+
+@contextmanager
+def _function_state(e: Emitter, state: FunctionState) -> Iterator[None]:
+    outer, e.function = e.function, state
+    try:
+        yield
+    finally:
+        e.function = outer
+
+
+def _declarations(e: Emitter, state: FunctionState) -> list[ast.stmt]:
+    """`global` for assigned globals, and a binding for names that only thunks of this function assign."""
+    found: list[ast.stmt] = []
+    if state.globals:
+        found.append(ast.Global(sorted(state.globals), **e.at))
+    if state.thunk:
+        if state.assigned_in_thunks:
+            found.append(ast.Nonlocal(sorted(state.assigned_in_thunks), **e.at))
+    elif state.assigned_in_thunks:
+        never = [e.assignment(name, e.python(None)) for name in sorted(state.assigned_in_thunks)]
+        found.append(ast.If(e.python(False), never, [], **e.at))
+    return found
+
+
+def _def(e: Emitter, name: str, params: list[str], rest: str | None, body: list[ast.stmt]) -> ast.stmt:
+    arguments = ast.arguments(
+        posonlyargs=[ast.arg(param, **e.at) for param in params],
+        args=[],
+        vararg=ast.arg(rest, **e.at) if rest else None,
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
+    )
+    return ast.FunctionDef(
+        name=name,
+        args=arguments,
+        body=body or [ast.Pass(**e.at)],
+        decorator_list=[],
+        returns=None,
+        type_comment=None,
+        type_params=[],
+        **e.at,
+    )
+
+
+def function_definition(e: Emitter, name: str, state: FunctionState, body: list[ast.stmt]) -> ast.stmt:
+    """The definition of a parameterless function that was emitted into `body` under `state`."""
+    return _def(e, name, [], None, [*_declarations(e, state), *body])
+
+
+def emit_thunk(e: Emitter, node: ir.Node, parameter: ir.Local | None = None) -> ast.expr:
+    """A function without parameters (or one) whose body is `node`; locals that it defines are its parent's."""
+    outer = e.function
+    state = FunctionState(outer, thunk=True, loop_depth=outer.loop_depth, loop_locals=set(outer.loop_locals))
+    with e.nested() as inner, _function_state(e, state):
+        e.into(node, Destination(lambda value, fact: [ast.Return(value, **e.at)]))
+        declarations = _declarations(e, state)
+    e.function.assigned_in_thunks |= state.assigned_in_thunks
+    name = e.temporary()
+    params = [] if parameter is None else [e.local(parameter)]
+    e.block.append(_def(e, name, params, None, [*declarations, *inner]))
+    return e.name(name)
+
+
+# ---------------------------------------------------------------- calls
+
+
+def emit_apply(e: Emitter, node: ir.Apply) -> Typed:
+    fn = node.fn
+    if isinstance(fn, ir.BuiltinRef):
+        return _builtin_call(e, fn.name, node)
+    if isinstance(fn, ir.Constant) and type(fn.value) is Keyword and len(node.args) == 1:
+        return _keyword_lookup(e, fn, node)
+    known = e.tail_calls.known(fn)
+    callee = _callee(e, fn)
+    values = e.exprs(node.args)
+    if known is not None and _passes_unchecked(e, known, values):
+        callee = ast.Name(e.unchecked[id(known)], ast.Load(), **e.at)
+    fact = ANY if known is None else e.returns.get(id(known), ANY)
+    return _called(e, callee, values), fact
+
+
+def _callee(e: Emitter, fn: ir.Node) -> ast.Name:
+    """The function to call, as a name, so that `blame` can look at it if the call fails."""
+    value, _ = e.expr(fn)
+    if isinstance(value, ast.Name):
+        return value
+    name = e.temporary()
+    e.assign(name, value)
+    return ast.Name(name, ast.Load(), **e.at)
+
+
+def _called(e: Emitter, callee: ast.Name, values: list[Typed]) -> ast.expr:
+    e.calls.append(CallSite(e.span, callee.id, len(values)))
+    return e.call(callee, *(value for value, _ in values))
+
+
+def _passes_unchecked(e: Emitter, known: ir.Lambda, values: list[Typed]) -> bool:
+    if id(known) not in e.unchecked or len(known.arities[0].params) != len(values):
+        return False
+    params = known.arities[0].params
+    return all(proven(fact, param.type) for param, (_, fact) in zip(params, values, strict=True))
+
+
+def _builtin_call(e: Emitter, name: str, node: ir.Apply) -> Typed:
+    if name in _TESTS:
+        test = condition(e, node)
+        return test.test, f.A_BOOL
+    found = emit_arithmetic(e, name, node)
+    if found is not None:
+        return found
+    values = e.exprs(node.args)
+    return _called(e, ast.Name(global_name(name), ast.Load(), **e.at), values), f.RESULTS.get(name, ANY)
+
+
+def _keyword_lookup(e: Emitter, fn: ir.Constant, node: ir.Apply) -> Typed:
+    """`(:k m)`: the map's own lookup if it is a map, else the keyword's call, which knows the errors."""
+    key, _ = e.expr(fn)
+    value, fact = e.expr(node.args[0])
+    value = e.spilled(value)
+    slow = e.call(key, value)
+    if not fact.kinds & f.MAP:
+        return slow, ANY
+    get = ast.Attribute(value, "get", ast.Load(), **e.at)
+    quick = ast.Call(get, [key], [], **e.at)
+    if fact.only(f.MAP):
+        return quick, ANY
+    is_map = e.compare(e.helper("type", value), ast.Is(), e.name("rt·Map"))
+    return e.conditional(is_map, quick, slow), ANY
+
+
+def tail_apply(e: Emitter, node: ir.Apply, destination: Destination) -> None:
+    """A call in tail position: a turn of the loop if it calls the function itself, a bounce if it must."""
+    state = e.function
+    if destination.tail and destination.returns and state.arity is not None:
+        if is_self_call(e, node) and state.loops[-1].label == state.arity.label:
+            _self_call(e, node)
+            return
+        if state.bouncing and not isinstance(node.fn, ir.BuiltinRef):
+            known = e.tail_calls.known(node.fn)
+            if known is None or e.tail_calls.is_bouncing(known):
+                _bounce(e, node, destination)
+                return
+    e.finish(destination, *emit_apply(e, node))
+
+
+def _bounce(e: Emitter, node: ir.Apply, destination: Destination) -> None:
+    """Leave the call to the caller, and with it the check of a declared return type."""
+    assert e.function.arity is not None
+    callee = _callee(e, node.fn)
+    values = [value for value, _ in e.exprs(node.args)]
+    declared = e.function.arity.returns
+    if declared is None or not checked_type(declared):
+        call = e.helper("tail", callee, *values)
+    else:
+        label = e.python(RETURN_LABEL)
+        call = e.helper("tail_checked", e.constant(declared), label, e.name("rt·namespace"), callee, *values)
+    destination.fact = ANY
+    e.block.append(ast.Return(call, **e.at))
+
+
+def is_self_call(e: Emitter, node: ir.Apply) -> bool:
+    """Whether the call, in tail position, is of the very function and arity it stands in."""
+    state = e.function
+    if state.node is None or state.arity is None:
+        return False
+    if not e.tail_calls.is_own_name(node.fn, state.node):
+        return False
+    return state.arity.rest is None and len(node.args) == len(state.arity.params)
+
+
+def _self_call(e: Emitter, node: ir.Apply) -> None:
+    from rtfs.emit_python.control import continue_loop
+
+    assert e.function.arity is not None
+    continue_loop(e, e.function.arity.label, e.exprs(node.args))

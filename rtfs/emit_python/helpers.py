@@ -1,0 +1,273 @@
+"""What generated code calls: the globals named `rt·…`, and every builtin under its own name.
+
+They stand in the `__builtins__` of the generated code's globals, so that a program's own definition of a name
+simply shadows the builtin of that name, as in the language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType
+from typing import Any, Final
+
+from rtfs import border, errors, ir, primitives
+from rtfs.namespace import Modules, Namespace, rest_label
+from rtfs.run import STOP_REQUESTS, poll
+from rtfs.stdlib import arithmetic
+from rtfs.stdlib.iteration import items
+from rtfs.stdlib.registry import expected_arity
+from rtfs.types import Type
+from rtfs.values import MAP_KEY_TYPES, ErrorValue, Keyword, List, Map, Set, Value, Vector, type_name
+
+
+class TailCall:
+    """A call that the calling function left to its caller. `check` is owed on the final value."""
+
+    __slots__ = ("args", "check", "fn")
+
+    def __init__(self, fn: Callable[..., Value], args: tuple[Value, ...]) -> None:
+        self.fn = fn
+        self.args = args
+        self.check: Check | None = None
+
+
+#: (type, label, namespace) of a declared return type
+type Check = tuple[Type, str, Namespace]
+
+
+def tail(fn: Any, *args: Value) -> TailCall:
+    """A tail call of `fn`, of its entry that bounces if it has one."""
+    return TailCall(getattr(fn, "rtfs_raw", fn) if type(fn) is FunctionType else fn, args)
+
+
+def tail_checked(declared: Type, label: str, namespace: Namespace, fn: Any, *args: Value) -> TailCall:
+    """The same from a function with a declared return type."""
+    call = tail(fn, *args)
+    call.check = (declared, label, namespace)
+    return call
+
+
+def bounce(result: Value) -> Value:
+    """Run tail calls until a value comes out."""
+    owed: dict[int, Check] = {}
+    while type(result) is TailCall:
+        if STOP_REQUESTS:
+            poll()
+        if result.check is not None:
+            owed.pop(id(result.check[0]), None)
+            owed[id(result.check[0])] = result.check
+        result = result.fn(*result.args)
+    for declared, label, namespace in reversed(list(owed.values())):
+        namespace.check(declared)(result, label)
+    return result
+
+
+def pair(function: FunctionType, raw: FunctionType) -> None:
+    """Let tail calls of `function` find its bouncing entry."""
+    function.rtfs_raw = raw  # type: ignore[attr-defined]
+
+
+def bouncing(raw: FunctionType) -> Callable[..., Value]:
+    """The callable entry of a bouncing function of several arities."""
+
+    def function(*args: Value) -> Value:
+        return bounce(raw(*args))
+
+    function.__name__ = raw.__name__
+    function.rtfs_raw = raw  # type: ignore[attr-defined]
+    return function
+
+
+def dispatch(
+    name: str,
+    cases: tuple[tuple[int, Callable[..., Value]], ...],
+    variadic: tuple[int, Callable[..., Value]] | None,
+) -> Callable[..., Value]:
+    """A function of several arities: the exact count, else the variadic one if it takes as many."""
+    exact = dict(cases)
+    counts = [*exact, variadic[0]] if variadic else list(exact)
+    expected = expected_arity(min(counts), None if variadic else max(counts))
+
+    def function(*args: Value) -> Value:
+        found = exact.get(len(args))
+        if found is None:
+            if variadic is None or len(args) < variadic[0]:
+                raise errors.ArityMismatch(name or "user-defined function", expected, len(args))
+            found = variadic[1]
+        return found(*args)
+
+    function.__name__ = name or "user-defined function"
+    return function
+
+
+def map_key(key: Value) -> Value:
+    """`key`, if a map may have it.
+
+    Raises:
+        TypeMismatch: it is no string, keyword or integer.
+    """
+    if type(key) not in MAP_KEY_TYPES:
+        raise errors.TypeMismatch("string, keyword or integer", type_name(key), "map key")
+    return key
+
+
+def overflow(value: Value, operation: str) -> Value:
+    """A number outside 64 bits: fine for a float, an error for an integer."""
+    if type(value) is int:
+        raise errors.IntegerOverflow(operation)
+    return value
+
+
+def check(declared: Type, value: Value, label: str, namespace: Namespace) -> Value:
+    """`value`, if it belongs to the type.
+
+    Raises:
+        TypeValidationError: it does not.
+    """
+    namespace.check(declared)(value, label)
+    return value
+
+
+def check_rest(declared: Type, rest: List, label: str, namespace: Namespace) -> None:
+    """Check each item of a rest parameter."""
+    test = namespace.check(declared)
+    for index, item in enumerate(rest.to_list()):
+        test(item, rest_label(label, index))
+
+
+def matches(declared: Type, value: Value, namespace: Namespace) -> bool:
+    """Whether `value` belongs to the type."""
+    from rtfs.type_check import matches as type_matches
+
+    return type_matches(value, declared, namespace.type_env)
+
+
+def annotated(function: FunctionType, node: ir.Lambda) -> FunctionType:
+    """`function`, with what `(meta f)` tells."""
+    function.rtfs_lambda = node  # type: ignore[attr-defined]
+    return function
+
+
+def bind(namespace: Namespace, node: ir.Lambda, body: Callable[..., Value]) -> Callable[..., Value]:
+    """What stands for a delegated function; the function itself without a delegate."""
+    return body if namespace.bind_function is None else namespace.bind_function(node, body)
+
+
+def describe(namespace: Namespace, node: ir.Def) -> None:
+    """Note documentation and metadata of a global just defined."""
+    namespace.define(node.name, namespace.values[node.name], node.doc, node.metadata)
+
+
+def import_names(modules: Modules, namespace: Namespace, node: ir.Import) -> None:
+    """Load a module and define its names here."""
+    modules.load(node.module)
+    for exported, name in node.names:
+        namespace.define(name, modules.qualified(node.module, exported))
+
+
+def caught(exc: Exception) -> errors.RtfsError:
+    """The RTFS error that a `catch` or `finally` sees.
+
+    Raises:
+        LimitError: the run is over; nothing may catch that.
+    """
+    from rtfs.emit_python.blame import blamed, note_caught
+
+    error = blamed(exc)
+    if isinstance(error, errors.LimitError):
+        raise error
+    note_caught(exc, error)
+    return error
+
+
+def run_async(body: Callable[[], Value]) -> Value:
+    """Without anything to overlap the body runs at once; the ticket is finished."""
+    from rtfs.tickets import FinishedTicket
+
+    try:
+        return FinishedTicket(body(), None)
+    except Exception as exc:
+        return FinishedTicket(None, caught(exc))
+
+
+def _module(modules: Modules, code: Any) -> Value:
+    from rtfs.emit_python.backend import run_module
+
+    return run_module(modules, code)
+
+
+def _run_step(*args: Any) -> Value:
+    from rtfs.steps import run_step
+
+    return run_step(*args)
+
+
+def _with_hints(*args: Any) -> Value:
+    from rtfs.steps import with_hints
+
+    return with_hints(*args)
+
+
+def _struct(node: ir.StructOf, namespace: Namespace) -> Value:
+    from rtfs.struct import constructor
+
+    return constructor(node, namespace)
+
+
+_HELPERS: Final[dict[str, Any]] = {
+    "STOP": STOP_REQUESTS,
+    "poll": poll,
+    "type": type,
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "NoneType": type(None),
+    "Exception": Exception,
+    "Keyword": Keyword,
+    "Vector": Vector,
+    "List": List,
+    "Map": Map,
+    "Set": Set,
+    "ErrorValue": ErrorValue,
+    "tail": tail,
+    "tail_checked": tail_checked,
+    "bounce": bounce,
+    "bouncing": bouncing,
+    "pair": pair,
+    "dispatch": dispatch,
+    "overflow": overflow,
+    "map_key": map_key,
+    "check": check,
+    "check_rest": check_rest,
+    "matches": matches,
+    "annotated": annotated,
+    "bind": bind,
+    "describe": describe,
+    "define_type": Namespace.define_type,
+    "struct": _struct,
+    "module": _module,
+    "import": import_names,
+    "qualified": Modules.qualified,
+    "lookup": primitives.lookup,
+    "items": items,
+    "caught": caught,
+    "catches": border.catches,
+    "run_step": _run_step,
+    "with_hints": _with_hints,
+    "async": run_async,
+    **{name: getattr(arithmetic, name) for name in "add2 sub2 mul2 lt2 gt2 le2 ge2 eq2".split()},
+}
+
+
+@cache
+def base_globals() -> dict[str, Any]:
+    """The names every namespace starts with. Copy before use."""
+    from rtfs.emit_python.emitter import global_name
+    from rtfs.stdlib.table import BUILTINS
+
+    named: dict[str, Any] = {global_name(name): entry.function for name, entry in BUILTINS.items()}
+    named.update({f"rt·{name}": value for name, value in _HELPERS.items()})
+    named.update({f"rt·primitive·{name}": function for name, function in primitives.TABLE.items()})
+    return named

@@ -1,0 +1,93 @@
+"""Errors, steps, hints and tickets: what looks at how evaluation ends, or at the host."""
+
+from __future__ import annotations
+
+from rtfs import errors, ir
+from rtfs.border import catches, set_cause, translate
+from rtfs.interpret.core import Env, evaluate, handles
+from rtfs.values import ErrorValue, Map, Value
+
+
+@handles(ir.Try)
+def _try(node: ir.Try, env: Env, tail: bool) -> Value:
+    value, error = _attempt(node.body, env)
+    if error is not None and not isinstance(error, errors.LimitError):
+        value, error = _catch(node.catches, error, env)
+    if node.final is not None and not isinstance(error, errors.LimitError):
+        _, replacing = _attempt(node.final, env)
+        if replacing is not None:
+            if error is not None:
+                set_cause(replacing, error)
+            error = replacing
+    if error is not None:
+        raise error
+    return value
+
+
+def _attempt(node: ir.Node, env: Env) -> tuple[Value, errors.RtfsError | None]:
+    try:
+        return evaluate(node, env), None
+    except Exception as exc:
+        return None, translate(exc).with_traceback(None)  # an error that is kept must not keep frames
+
+
+def _catch(
+    clauses: tuple[ir.Catch, ...], error: errors.RtfsError, env: Env
+) -> tuple[Value, errors.RtfsError | None]:
+    """What the first clause for `error` gives; `error` itself if there is none."""
+    for clause in clauses:
+        if catches(clause.selector, error):
+            caught = ErrorValue(error)
+            for local in (clause.local, clause.also):
+                if local is not None:
+                    env.values[local.id] = caught
+            value, raised = _attempt(clause.body, env)
+            if raised is not None:
+                set_cause(raised, error)
+            return value, raised
+    return None, error
+
+
+@handles(ir.Step)
+def _step(node: ir.Step, env: Env, tail: bool) -> Value:
+    from rtfs.steps import run_step
+
+    name = evaluate(node.name, env)
+    options = {option: evaluate(value, env) for option, value in node.options}
+    params = None
+    if node.params is not None:
+        params = Map({param: evaluate(value, env) for param, value in node.params})
+        if node.params_local is not None:
+            env.values[node.params_local.id] = params
+
+    def body() -> Value:
+        return evaluate(node.body, env)
+
+    return run_step(node.kind, name, options, params, body)
+
+
+@handles(ir.Hinted)
+def _hinted(node: ir.Hinted, env: Env, tail: bool) -> Value:
+    from rtfs.steps import with_hints
+
+    hints = {name: evaluate(value, env) for name, value in node.hints}
+
+    def body() -> Value:
+        return evaluate(node.body, env)
+
+    return with_hints(hints, body)
+
+
+@handles(ir.Async)
+def _async(node: ir.Async, env: Env, tail: bool) -> Value:
+    from rtfs.tickets import FinishedTicket
+
+    value, error = _attempt(node.body, env)
+    if isinstance(error, errors.LimitError):
+        raise error
+    return FinishedTicket(value, error)
+
+
+@handles(ir.Race)
+def _race(node: ir.Race, env: Env, tail: bool) -> Value:
+    return evaluate(node.items[0], env, tail)

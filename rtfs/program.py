@@ -1,0 +1,382 @@
+"""From text to value: compile, link, run.
+
+    program = compile(text)           # read, analyse, optimise: IR
+    linked = program.link()           # decide where each function runs; generate code
+    linked.run(args={"x": 1})         # run it, under limits, for somebody
+    linked.call("f", 1, 2)            # call one of its functions
+
+`evaluate` does all of it and remembers recent programs.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from rtfs import errors, ir
+from rtfs.delegation import Delegate, ExecTarget, FunctionInfo, LocalPure
+from rtfs.run import Limits, Run, deep_recursion, running
+from rtfs.values import Value
+
+if TYPE_CHECKING:
+    from rtfs.analyze.environment import Environment, ModuleStore
+    from rtfs.emit_python.backend import Artifact
+    from rtfs.host import Host
+    from rtfs.namespace import Modules, Namespace
+    from rtfs.security import RuntimeContext
+    from rtfs.stepping import Stepper
+
+type BackendName = Literal["python", "interpreter"]
+
+BACKENDS: Final = ("python", "interpreter")
+#: nesting of forms that analysis can follow
+ANALYSIS_DEPTH: Final = 100_000
+#: programs that `evaluate` remembers, and the longest text it does so for, characters
+_REMEMBERED: Final = 256
+_REMEMBERED_TEXT: Final = 1 << 18
+
+
+class FileModules:
+    """Module files on search paths: module `a.b` is `a/b.rtfs`."""
+
+    def __init__(self, *paths: str | Path) -> None:
+        self.paths = tuple(Path(path) for path in paths or (".",))
+
+    def find(self, name: str) -> tuple[str, str] | None:
+        """Text and path of the file of module `name`, None if no search path has one.
+
+        Raises:
+            ModuleError: the file cannot be read.
+        """
+        parts = name.split(".")
+        if any(
+            not part or part in ("..", ".") or "/" in part or "\\" in part or "\0" in part for part in parts
+        ):
+            return None
+        for path in self.paths:
+            file = (
+                path.joinpath(*parts).with_suffix(".rtfs")
+                if len(parts) == 1
+                else path.joinpath(*parts[:-1], parts[-1] + ".rtfs")
+            )
+            if file.is_file():
+                try:
+                    return file.read_text(encoding="utf-8"), str(file)
+                except (OSError, UnicodeDecodeError) as exc:
+                    raise errors.ModuleError(f"module '{name}' cannot be read from {file}: {exc}") from None
+        return None
+
+
+class Program:
+    """An analysed program. Immutable; may be linked and run any number of times."""
+
+    def __init__(self, unit: ir.Unit, text: str, environment: Environment) -> None:
+        self.unit = unit
+        self.text = text
+        self._environment = environment
+
+    def module_unit(self, name: str) -> ir.Unit | None:
+        """The analysed file of a module that the program imports."""
+        return self._environment.module_unit(name)
+
+    def link(
+        self,
+        delegate: Delegate | None = None,
+        context: RuntimeContext | None = None,
+        backend: BackendName = "python",
+    ) -> LinkedProgram:
+        """Decide where each function runs, and generate code.
+
+        Args:
+            delegate: asked once per function; without one every function runs its own body here.
+            context: whom the program will run for; the delegate's answers may depend on it.
+        """
+        return LinkedProgram(self, self._environment.module_unit, delegate, context, backend)
+
+
+class LinkedProgram:
+    """A program whose calls know where they go. Runs of it are independent of each other."""
+
+    def __init__(
+        self,
+        program: Program,
+        find_module: Callable[[str], ir.Unit | None],
+        delegate: Delegate | None,
+        context: RuntimeContext | None,
+        backend: BackendName,
+    ) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+        self.program = program
+        self.backend = backend
+        self._find_module = find_module
+        self._context = context
+        self._routes = None if delegate is None else Routes(delegate, context)
+        self._artifacts: dict[int, tuple[ir.Unit, Artifact | None]] = {}
+        self._loaded: tuple[Namespace, Modules] | None = None
+        if self._routes is not None:
+            self._routes.add(program.unit)
+
+    def run(
+        self,
+        *,
+        host: Host | None = None,
+        context: RuntimeContext | None = None,
+        limits: Limits | None = None,
+        args: Mapping[str, Any] | None = None,
+    ) -> Value:
+        """Run the program in a new frame; the value of its last form.
+
+        Args:
+            host: answers capabilities and context values; by default there are none.
+            context: what the run may do; by default that of `link`, else nothing (`pure`).
+            limits: by default those of the context.
+            args: values the program finds under these names; JSON-like Python data is converted.
+
+        Raises:
+            RtfsError: whatever the program raises, or the limit it exceeded.
+        """
+        run = new_run(host, context or self._context, limits, args)
+        with running(run), prepared(run):
+            return self._start()[2]
+
+    def step(
+        self,
+        *,
+        host: Host | None = None,
+        context: RuntimeContext | None = None,
+        limits: Limits | None = None,
+        args: Mapping[str, Any] | None = None,
+    ) -> Stepper:
+        """The program as one that hands each host call out and waits for the answer; see `rtfs.Stepper`.
+
+        Args:
+            host: answers all but capability calls. The others are those of `run`.
+        """
+        from rtfs.stepping import Stepper
+
+        run = new_run(host, context or self._context, limits, args)
+        return Stepper(
+            lambda: self._start()[2],
+            host=run.host,
+            context=run.context,
+            limits=run.limits,
+            arguments=run.arguments,
+        )
+
+    def call(
+        self,
+        name: str,
+        *args: Value,
+        host: Host | None = None,
+        context: RuntimeContext | None = None,
+        limits: Limits | None = None,
+    ) -> Value:
+        """Call the function `name`. The program's own forms run once, before the first call.
+
+        Raises:
+            UndefinedSymbol: the program does not define `name`.
+            RtfsError: as `run`.
+        """
+        from rtfs.convert import from_python
+        from rtfs.emit_python.blame import blamed
+        from rtfs.emit_python.emitter import global_name
+        from rtfs.stdlib.registry import callback
+
+        run = new_run(host, context or self._context, limits, None)
+        with running(run), prepared(run):
+            if self._loaded is None:
+                self._loaded = self._start()[:2]
+            namespace = self._loaded[0]
+            function = namespace.value(global_name(name))
+            try:
+                return callback(function, len(args), name)(*map(from_python, args))
+            except Exception as exc:
+                raise blamed(exc).with_traceback(None) from None
+
+    def python_source(self) -> str:
+        """The generated Python, for people to read; names in it may be no Python names."""
+        import ast
+
+        from rtfs.emit_python.backend import emit_module
+
+        unit = self.program.unit
+        with deep_recursion(ANALYSIS_DEPTH):
+            module, _ = emit_module(unit.forms, unit.source, unit.stable, False, "0", self._is_bound)
+            return ast.unparse(module)
+
+    def _start(self) -> tuple[Namespace, Modules, Value]:
+        from rtfs.namespace import Modules
+
+        modules = Modules(self._find_module, self._run_unit, self._bind_hook)
+        namespace = modules.frame()
+        return namespace, modules, self._run_unit(self.program.unit, namespace, modules)
+
+    def _bind_hook(
+        self, module: str | None
+    ) -> Callable[[ir.Lambda, Callable[..., Value]], Callable[..., Value]] | None:
+        return None if self._routes is None else self._routes.bind
+
+    def _is_bound(self, node: ir.Lambda) -> bool:
+        return self._routes is not None and self._routes.is_delegated(node)
+
+    def _run_unit(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
+        if self._routes is not None:
+            self._routes.add(unit)
+        artifact = None if self.backend == "interpreter" else self.artifact(unit)
+        if artifact is None:
+            from rtfs.interpret import run_unit
+
+            return run_unit(unit, namespace, modules)
+        from rtfs.emit_python.backend import run_artifact
+
+        return run_artifact(artifact, unit.source, namespace, modules)
+
+    def artifact(self, unit: ir.Unit) -> Artifact | None:
+        """The code of `unit`, compiled once; None if only the interpreter can run it."""
+        known = self._artifacts.get(id(unit))
+        if known is None:
+            from rtfs.emit_python.backend import compile_forms
+
+            made = compile_forms(unit.forms, unit.source, stable=unit.stable, bound=self._is_bound)
+            known = self._artifacts[id(unit)] = (unit, made)
+        return known[1]
+
+
+class Routes:
+    """Where the functions of one linked program run: the delegate's answers, asked once per function."""
+
+    def __init__(self, delegate: Delegate, context: RuntimeContext | None) -> None:
+        self._delegate = delegate
+        self._context = context
+        #: id of lambda → the lambda, kept so that its id stays its own, and where it runs
+        self._targets: dict[int, tuple[ir.Lambda, FunctionInfo, ExecTarget]] = {}
+        self._units: set[int] = set()
+
+    def add(self, unit: ir.Unit) -> None:
+        """Ask for every function of `unit`."""
+        from rtfs.function_info import functions_of
+
+        if id(unit) in self._units:
+            return
+        self._units.add(id(unit))
+        for node, info in functions_of(unit):
+            if info.hint is not None:
+                target = info.hint.to_exec_target()
+            else:
+                target = self._delegate.target(info, self._context)
+            self._targets[id(node)] = (node, info, target)
+
+    def is_delegated(self, node: ir.Lambda) -> bool:
+        """Whether a stub stands for the function."""
+        known = self._targets.get(id(node))
+        return known is not None and not isinstance(known[2], LocalPure)
+
+    def bind(self, node: ir.Lambda, body: Callable[..., Value]) -> Callable[..., Value]:
+        """The stub of a delegated function; any other function itself."""
+        known = self._targets.get(id(node))
+        if known is None or isinstance(known[2], LocalPure):
+            return body
+        return self._delegate.bind(known[1], known[2], body)
+
+
+def compile(
+    source: str, *, source_name: str = "<string>", modules: ModuleStore | None = None, optimize: bool = True
+) -> Program:
+    """Read and analyse a program.
+
+    Raises:
+        ReadError: the text is no RTFS.
+        RtfsError: it is no program (InvalidProgram, macro and module errors).
+    """
+    from rtfs.analyze.environment import Environment
+    from rtfs.analyze.program import analyze
+    from rtfs.passes import delegation
+    from rtfs.passes.optimize import optimize as optimized
+    from rtfs.reader import read
+
+    environment = Environment(modules)
+    with deep_recursion(ANALYSIS_DEPTH):
+        unit = analyze(read(source, source_name), environment)
+        if optimize:
+            unit = optimized(unit, "basic")
+        unit = delegation.mark(unit)
+    return Program(unit, source, environment)
+
+
+_remembered: OrderedDict[tuple[str, str, str], LinkedProgram] = OrderedDict()
+
+
+def evaluate(
+    source: str,
+    *,
+    host: Host | None = None,
+    context: RuntimeContext | None = None,
+    limits: Limits | None = None,
+    args: Mapping[str, Any] | None = None,
+    source_name: str = "<string>",
+    backend: BackendName = "python",
+    modules: ModuleStore | None = None,
+) -> Value:
+    """Compile, link and run `source`; the value of its last form. See `LinkedProgram.run` for the arguments.
+
+    Recent programs are remembered, unless they come with modules, whose files may change.
+    """
+    if modules is not None or len(source) > _REMEMBERED_TEXT:
+        linked = compile(source, source_name=source_name, modules=modules).link(backend=backend)
+    else:
+        key = (source, source_name, backend)
+        found = _remembered.get(key)
+        if found is None:
+            found = _remembered[key] = compile(source, source_name=source_name).link(backend=backend)
+            while len(_remembered) > _REMEMBERED:
+                _remembered.popitem(last=False)
+        linked = found
+    return linked.run(host=host, context=context, limits=limits, args=args)
+
+
+class prepared:  # noqa: N801 - used as `with prepared(run):`
+    """Tells the host that an execution begins, and that it has ended. A class, for speed."""
+
+    __slots__ = ("_host",)
+
+    def __init__(self, run: Run) -> None:
+        self._host = None if type(run.host) is _pure_host() else run.host
+
+    def __enter__(self) -> None:
+        if self._host is not None:
+            from rtfs.security import ask
+
+            ask("prepare_execution", self._host.prepare_execution)
+
+    def __exit__(self, *error: object) -> None:
+        if self._host is not None:
+            from rtfs.security import ask
+
+            ask("cleanup_execution", self._host.cleanup_execution)
+
+
+@cache
+def _pure_host() -> type[Host]:
+    from rtfs.host import PureHost
+
+    return PureHost
+
+
+def new_run(
+    host: Host | None,
+    context: RuntimeContext | None,
+    limits: Limits | None,
+    args: Mapping[str, Any] | None,
+) -> Run:
+    """A run with defaults filled in: no host, no permissions, the limits of the context."""
+    from rtfs.convert import from_python
+    from rtfs.host import PureHost
+    from rtfs.security import RuntimeContext
+
+    context = context or RuntimeContext.pure()
+    arguments = {name: from_python(value) for name, value in args.items()} if args else {}
+    return Run(host=host or PureHost(), context=context, limits=limits or context.limits(), arguments=arguments)

@@ -1,0 +1,1 @@
+"""The prompt: a session loop over any streams, and an editor for terminals on top of it."""

@@ -1,0 +1,109 @@
+"""A session: inputs one after another, each seeing what the earlier ones defined. What a REPL talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rtfs import errors, ir
+from rtfs.analyze.environment import Environment, ModuleStore
+from rtfs.analyze.program import analyze
+from rtfs.emit_python.backend import compile_forms, emit_module, run_artifact
+from rtfs.emit_python.emitter import global_name
+from rtfs.interpret import run_unit
+from rtfs.namespace import Modules, Namespace
+from rtfs.passes import delegation
+from rtfs.passes.optimize import optimize
+from rtfs.program import ANALYSIS_DEPTH, new_run, prepared
+from rtfs.reader import read
+from rtfs.run import Limits, deep_recursion, running
+from rtfs.values import Value
+
+if TYPE_CHECKING:
+    from rtfs.host import Host
+    from rtfs.security import RuntimeContext
+
+
+class Session:
+    """Globals, macros, types and modules that live from input to input."""
+
+    def __init__(
+        self,
+        host: Host | None = None,
+        context: RuntimeContext | None = None,
+        limits: Limits | None = None,
+        *,
+        modules: ModuleStore | None = None,
+        args: Mapping[str, Any] | None = None,
+        name: str = "repl",
+    ) -> None:
+        self.host = host
+        self.context = context
+        self.limits = limits
+        self.args = args
+        self.name = name
+        self.environment = Environment(modules)
+        self._modules = Modules(self.environment.module_unit, self._run)
+        self.namespace: Namespace = self._modules.frame()
+        #: source name → text of each input, for error reports
+        self.texts: dict[str, str] = {}
+
+    def analyze(self, text: str) -> ir.Unit:
+        """The IR of one input; what it defines is known to later ones.
+
+        Raises:
+            RtfsError: it cannot be read, or is no program; it then has defined nothing.
+        """
+        source = f"<{self.name} {len(self.texts) + 1}>"
+        self.texts[source] = text
+        with deep_recursion(ANALYSIS_DEPTH):
+            return delegation.mark(
+                optimize(analyze(read(text, source), self.environment, session=True), "basic")
+            )
+
+    def evaluate(self, text: str) -> Value:
+        """The value of the last form of one input.
+
+        Raises:
+            RtfsError: whatever reading, analysing or running raises. Definitions made before it stay.
+        """
+        return self.run(self.analyze(text))
+
+    def run(self, unit: ir.Unit) -> Value:
+        """Run an analysed input."""
+        run = new_run(self.host, self.context, self.limits, self.args)
+        with running(run), prepared(run):
+            return self._run(unit, self.namespace, self._modules)
+
+    def python_source(self, unit: ir.Unit) -> str:
+        """The Python generated for an analysed input."""
+        import ast
+
+        module, _ = emit_module(unit.forms, unit.source, unit.stable, True, "0", lambda _: False)
+        return ast.unparse(module)
+
+    def _run(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
+        prefix = f"{len(self.texts)}"
+        artifact = compile_forms(unit.forms, unit.source, stable=unit.stable, session=True, prefix=prefix)
+        if artifact is None:
+            return run_unit(unit, namespace, modules)
+        return run_artifact(artifact, unit.source, namespace, modules)
+
+    def names(self) -> list[str]:
+        """Names defined in the session, in order of definition."""
+        return [name for name in self.namespace.values if "·" not in name and name != "__builtins__"]
+
+    def define(self, name: str, value: Value) -> None:
+        """Bind a name, such as `*1`, from outside."""
+        self.environment.globals.add(name)
+        self.namespace.values[global_name(name)] = value
+
+    def lookup(self, name: str) -> Value:
+        """The value of a name: the session's, or a builtin's.
+
+        Raises:
+            UndefinedSymbol: there is none.
+        """
+        if "·" in name or name == "__builtins__":
+            raise errors.UndefinedSymbol(name)
+        return self.namespace.value(name)
