@@ -5,9 +5,14 @@ Both backends use these functions, so that they cannot disagree about what an er
 
 from __future__ import annotations
 
-from rtfs import errors, ir
+from typing import TYPE_CHECKING
+
+from rtfs import errors
 from rtfs.run import current_run
 from rtfs.values import Value, equal
+
+if TYPE_CHECKING:
+    from rtfs import ir
 
 #: longest chain of `:cause` that is kept, and most frames of a call trace
 MAX_CAUSES = 50
@@ -43,23 +48,29 @@ def catches(selector: ir.Selector, error: errors.RtfsError) -> bool:
     """Whether a `catch` clause with this selector handles `error`."""
     if not error.catchable:
         return False
+    from rtfs import ir
+
     match selector:
         case ir.CatchAll():
             return True
         case ir.CatchCategory(categories=categories):
-            return _in_categories(categories, error)
+            return in_categories(categories, error)
         case ir.CatchThrown(type=wanted, value=value):
-            return _was_thrown(wanted, value, error)
+            return was_thrown(wanted, value, error)
 
 
-def _in_categories(categories: tuple[str, ...], error: errors.RtfsError) -> bool:
+def in_categories(categories: tuple[str, ...], error: errors.RtfsError) -> bool:
+    """Whether a clause for these categories handles `error`."""
+    if not error.catchable:
+        return False
     if isinstance(error, errors.HostException):
         # Its category is Generic, so `(catch Generic e)` sees it; the group RuntimeError must not.
         return "HostException" in categories or categories == ("Generic",)
     return error.category in categories
 
 
-def _was_thrown(wanted: str, value: Value, error: errors.RtfsError) -> bool:
+def was_thrown(wanted: str, value: Value, error: errors.RtfsError) -> bool:
+    """Whether `error` was thrown with this type, or as this value."""
     if not isinstance(error, errors.ApplicationError):
         return False
     return error.type.removeprefix("error/") == wanted.removeprefix("error/") or equal(error.value, value)

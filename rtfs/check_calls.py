@@ -8,8 +8,9 @@ from rtfs import ir, types
 from rtfs.check_types import describe
 from rtfs.signatures import Signature, signature
 from rtfs.stdlib.registry import expected_arity
-from rtfs.subtyping import ANY, NEVER, is_subtype, kinds
+from rtfs.subtyping import is_subtype
 from rtfs.type_explain import brief
+from rtfs.type_kinds import ANY, NEVER, kinds
 from rtfs.type_overlap import overlaps
 from rtfs.types import Type
 from rtfs.values import Keyword, Map, Set, Vector

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rtfs import types
-from rtfs.subtyping import NEVER
 from rtfs.type_explain import brief, brief_type
+from rtfs.type_kinds import NEVER
 from rtfs.type_shapes import PRIMITIVE_KINDS
 from rtfs.types import Type
 from rtfs.values import Value

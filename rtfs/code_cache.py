@@ -13,21 +13,21 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rtfs import ir
-from rtfs.emit_python.backend import Artifact, ModuleCode, run_artifact
-from rtfs.errors import Span, StorageError
-from rtfs.ir_codec import decode, encode
+from rtfs.emit_python.artifact import Artifact, ModuleCode, run_artifact
+from rtfs.emit_python.frozen import NotFrozen, freeze, thaw
 from rtfs.namespace import Modules, Namespace
 from rtfs.program import LinkedProgram, Program, compile, new_run, prepared
 from rtfs.run import Limits, running
-from rtfs.values import Keyword, Value
+from rtfs.values import Value
+from rtfs.version import VERSION
 
 if TYPE_CHECKING:
+    from rtfs import ir
     from rtfs.analyze.environment import ModuleStore
     from rtfs.host import Host
     from rtfs.security import RuntimeContext
@@ -45,17 +45,23 @@ def default_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "rtfs"
 
 
+class _ModuleStub:
+    """Stands for the unit of a module whose code is here already."""
+
+    __slots__ = ("artifact", "source")
+
+    def __init__(self, source: str, artifact: Artifact) -> None:
+        self.source = source
+        self.artifact = artifact
+
+
 class CachedProgram:
     """A compiled program as it comes from disk. Runs as a `LinkedProgram` without a delegate does."""
 
     def __init__(self, artifact: Artifact, source: str, modules: Mapping[str, tuple[str, Artifact]]) -> None:
         self._artifact = artifact
         self._source = source
-        self._units = {
-            name: ir.Unit(source=module_source, forms=(), defines=(), stable=frozenset())
-            for name, (module_source, _) in modules.items()
-        }
-        self._artifacts = {id(self._units[name]): code for name, (_, code) in modules.items()}
+        self._modules = {name: _ModuleStub(*module) for name, module in modules.items()}
 
     def run(
         self,
@@ -68,11 +74,12 @@ class CachedProgram:
         """As `LinkedProgram.run`."""
         run = new_run(host, context, limits, args)
         with running(run), prepared(run):
-            modules = Modules(self._units.get, self._run_module)
+            modules = Modules(self._modules.get, _run_stub)
             return run_artifact(self._artifact, self._source, modules.frame(), modules)
 
-    def _run_module(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
-        return run_artifact(self._artifacts[id(unit)], unit.source, namespace, modules)
+
+def _run_stub(module: _ModuleStub, namespace: Namespace, modules: Modules) -> Value:
+    return run_artifact(module.artifact, module.source, namespace, modules)
 
 
 def load_or_compile(
@@ -99,9 +106,7 @@ def load_or_compile(
 
 
 def _key(text: str, source_name: str) -> str:
-    from rtfs.version import VERSION
-
-    parts = (text, source_name, VERSION, str(ir.IR_VERSION), sys.implementation.cache_tag or "", sys.version)
+    parts = (text, source_name, VERSION, sys.implementation.cache_tag or "", sys.version)
     digest = sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
@@ -116,16 +121,13 @@ def _load(path: Path, source_name: str, modules: ModuleStore) -> CachedProgram |
     body = _read_verified(path)
     if body is None:
         return None
-    dependencies, main, others = marshal.loads(body)
+    dependencies, ((_, _, main), *others) = marshal.loads(body)
     for name, digest in dependencies:
         current = modules.find(name)
         if current is None or sha256(current[0].encode("utf-8", "surrogatepass")).hexdigest() != digest:
             return None
-    try:
-        units = {name: (source, _thawed(frozen)) for name, source, frozen in others}
-        return CachedProgram(_thawed(main), source_name, units)
-    except StorageError:
-        return None
+    units = {name: (source, _thawed(frozen)) for name, source, frozen in others}
+    return CachedProgram(_thawed(main), source_name, units)
 
 
 def _read_verified(path: Path) -> bytes | None:
@@ -161,90 +163,51 @@ def _store(path: Path, body: bytes) -> None:
 
 
 def _payload(program: Program, linked: LinkedProgram) -> bytes | None:
-    """The body of an entry; None if a part can only be interpreted."""
-    main = linked.artifact(program.unit)
-    dependencies = program.unit.dependencies
-    if main is None:
+    """The body of an entry; None if a part cannot be kept."""
+    units: list[tuple[str | None, ir.Unit | None]] = [(None, program.unit)]
+    units += [(name, program.module_unit(name)) for name, _ in program.unit.dependencies]
+    frozen = []
+    try:
+        for name, unit in units:
+            artifact = None if unit is None else linked.artifact(unit)
+            if unit is None or artifact is None:
+                return None
+            frozen.append((name, unit.source, _frozen(artifact)))
+        return marshal.dumps((program.unit.dependencies, tuple(frozen)))
+    except (NotFrozen, ValueError, RecursionError):  # ValueError: nested deeper than marshal goes
         return None
-    frozen_main = _frozen(main)
-    others = []
-    for name, _ in dependencies:
-        unit = program.module_unit(name)
-        artifact = None if unit is None else linked.artifact(unit)
-        frozen = None if artifact is None else _frozen(artifact)
-        if unit is None or frozen is None:
-            return None
-        others.append((name, unit.source, frozen))
-    if frozen_main is None:
-        return None
-    return marshal.dumps((dependencies, frozen_main, tuple(others)))
 
 
 type _Frozen = tuple[Any, ...]
 
 
-def _frozen(artifact: Artifact) -> _Frozen | None:
-    """An artifact as data that `marshal` takes. Constants other than keywords and modules travel as IR."""
-    tags: list[Any] = []
-    nodes: list[ir.Node] = []
-    for constant in artifact.constants:
-        if type(constant) is Keyword:
-            tags.append(constant.name)
-        elif isinstance(constant, ModuleCode):
-            inner = None if constant.artifact is None else _frozen(constant.artifact)
-            if inner is None:
-                return None
-            tags.append(("module", len(nodes), constant.source, inner))
-            nodes.append(_shell(constant.node))
-        else:
-            tag, node = _as_node(constant)
-            tags.append((tag, len(nodes)))
-            nodes.append(node)
-    data = encode(ir.Unit(source="", forms=tuple(nodes), defines=(), stable=frozenset())) if nodes else b""
+def _frozen(artifact: Artifact) -> _Frozen:
+    """An artifact as data that `marshal` takes.
+
+    Raises:
+        NotFrozen: one of its constants has no such form, or only the interpreter can run a module in it.
+    """
+    constants = tuple(_frozen_constant(constant) for constant in artifact.constants)
     calls = tuple((tuple(span), callee, count) for span, callee, count in artifact.calls)
-    return artifact.code, artifact.prefix, calls, tuple(tags), data
+    return artifact.code, constants, artifact.prefix, calls
 
 
-def _shell(node: ir.ModuleForm) -> ir.ModuleForm:
-    """A module form without its body, which is code already."""
-    return ir.ModuleForm(
-        name=node.name, docstring=node.docstring, exports=node.exports, defines=node.defines, body=()
-    )
-
-
-def _as_node(constant: Any) -> tuple[str, ir.Node]:
-    """A node that carries `constant` through the codec, and how to get it out again."""
-    nothing = ir.Constant(value=None)
-    if isinstance(constant, ir.Node):
-        return "node", constant
-    if isinstance(constant, ir.CatchAll | ir.CatchCategory | ir.CatchThrown):
-        catch = ir.Catch(constant, ir.Local(0, "e"), None, nothing)
-        return "selector", ir.Try(body=nothing, catches=(catch,), final=None)
-    if type(constant).__module__ == "rtfs.types":
-        return "type", ir.Cast(value=nothing, type=constant, label="")
-    return "value", ir.Constant(value=constant)
-
-
-_OUT: Final[dict[str, Callable[[Any], Any]]] = {
-    "node": lambda node: node,
-    "selector": lambda node: node.catches[0].selector,
-    "type": lambda node: node.type,
-    "value": lambda node: node.value,
-}
+def _frozen_constant(constant: Any) -> Any:
+    if type(constant) is not ModuleCode:
+        return freeze(constant)
+    if constant.artifact is None:
+        raise NotFrozen("module")
+    about = (constant.name, constant.docstring, constant.exports, constant.source)
+    return ("module", *about, _frozen(constant.artifact))
 
 
 def _thawed(frozen: _Frozen) -> Artifact:
-    code, prefix, calls, tags, data = frozen
-    nodes = decode(data).forms if data else ()
-    constants: list[Any] = []
-    for tag in tags:
-        if type(tag) is str:
-            constants.append(Keyword.of(tag))
-        elif tag[0] == "module":
-            _, index, source, inner = tag
-            node = nodes[index]
-            assert isinstance(node, ir.ModuleForm)
-            constants.append(ModuleCode(node, source, _thawed(inner)))
-        else:
-            constants.append(_OUT[tag[0]](nodes[tag[1]]))
-    return Artifact(code, tuple(constants), prefix, tuple((Span(*span), c, n) for span, c, n in calls))
+    code, constants, prefix, calls = frozen
+    return Artifact(code, tuple([_thawed_constant(constant) for constant in constants]), prefix, calls)
+
+
+def _thawed_constant(frozen: Any) -> Any:
+    if type(frozen) is tuple and frozen[0] == "module":
+        _, name, docstring, exports, source, artifact = frozen
+        return ModuleCode(name, docstring, exports, source, _thawed(artifact), None)
+    return thaw(frozen)

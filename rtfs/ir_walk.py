@@ -1,10 +1,11 @@
-"""The children of an IR node, by its dataclass fields, in evaluation order."""
+"""The children of an IR node, by its fields, in evaluation order.
+
+`__match_args__` of a node are its fields without the span, which is keyword-only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
-from functools import cache
 from typing import Any, Final
 
 from rtfs import ir
@@ -12,14 +13,9 @@ from rtfs import ir
 _PARTS: Final = (ir.Binding, ir.Arity, ir.Catch, ir.Iterate, ir.LetClause, ir.When, ir.While)
 
 
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name not in ("span", "value_span"))
-
-
 def children(node: Any) -> Iterator[ir.Node]:
     """Every node directly below `node`, through bindings, arities, clauses and tuples."""
-    for name in _field_names(type(node)):
+    for name in type(node).__match_args__:
         yield from _nodes(getattr(node, name))
 
 
@@ -55,4 +51,4 @@ def locals_of(nodes: tuple[ir.Node, ...]) -> Iterator[ir.Local]:
         elif type(part) is tuple:
             todo.extend(part)
         elif isinstance(part, (ir.Node, ir.Param, *_PARTS)):
-            todo.extend(getattr(part, name) for name in _field_names(type(part)))
+            todo.extend(getattr(part, name) for name in type(part).__match_args__)

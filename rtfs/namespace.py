@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from rtfs import errors, ir
-from rtfs.types import Type
+from rtfs import errors
 from rtfs.values import Value
 
 if TYPE_CHECKING:
+    from rtfs import ir
     from rtfs.stdlib.registry import Builtin
     from rtfs.type_check import TypeEnv
+    from rtfs.types import Type
 
 #: called with each function as it is made: gives the function itself, or a stub that stands for it
 type BindFunction = Callable[[ir.Lambda, Callable[..., Value]], Callable[..., Value]]
@@ -153,17 +154,25 @@ def with_nearest(error: errors.RtfsError, name: str, candidates: list[str]) -> e
     return error
 
 
+class Sourced(Protocol):
+    """A unit, or its code: what `Modules` gets from `find` and gives to `run`."""
+
+    @property
+    def source(self) -> str:
+        """The name of its text."""
+
+
 class Modules:
     """The modules of one program instance, each run when it is first needed.
 
-    `find` gives the analysed unit of a module's file, None if there is no such file. `run` runs a unit in a
-    frame: a backend. `bind` gives the hook of a module's frame by the module's name.
+    `find` gives the analysed unit of a module's file, or its code; None if there is no such file. `run` runs
+    that in a frame: a backend. `bind` gives the hook of a module's frame by the module's name.
     """
 
     def __init__(
         self,
-        find: Callable[[str], ir.Unit | None],
-        run: Callable[[ir.Unit, Namespace, Modules], Value],
+        find: Callable[[str], Sourced | None],
+        run: Callable[[Any, Namespace, Modules], Value],
         bind: Callable[[str | None], BindFunction | None] | None = None,
     ) -> None:
         self._find = find
@@ -245,11 +254,11 @@ class Modules:
         raise with_nearest(error, name, list(namespace.exports))
 
 
-def module_value(form: ir.ModuleForm) -> Value:
+def module_value(name: str, docstring: str | None, exports: tuple[str, ...]) -> Value:
     """What a `module` form gives: a map of its name, docstring and exports."""
     from rtfs.values import Map, Vector
 
-    return Map({"name": form.name, "docstring": form.docstring, "exports": Vector(list(form.exports))})
+    return Map({"name": name, "docstring": docstring, "exports": Vector(list(exports))})
 
 
 # ---------------------------------------------------------------- how checked values are named in errors

@@ -243,14 +243,14 @@ def _form_map(*parts: Value) -> Value:
 _ABSENT: Final = object()
 
 
-def lookup(name: str, or_nil: bool = False, known: Iterable[str] = ()) -> Value:
+def lookup(name: str, or_nil: bool = False, defined: Callable[[], Iterable[str]] = tuple) -> Value:
     """The value of a name that the program binds nowhere.
 
     Arguments of the run, then the host's context, then values of other plans.
 
     Args:
         or_nil: nil if there is no value, instead of the error.
-        known: names that the error may suggest, beside those of the run and the library.
+        defined: gives names that the error may suggest, beside those of the run and the library.
 
     Raises:
         UndefinedSymbol: there is no such name.
@@ -266,7 +266,7 @@ def lookup(name: str, or_nil: bool = False, known: Iterable[str] = ()) -> Value:
     if found is not None or or_nil or name in run.context.cross_plan_params:
         return found
     error = errors.UndefinedSymbol(name)
-    error.hint = _hint(name, [*known, *run.arguments])
+    error.hint = _hint(name, [*defined(), *run.arguments])
     raise error
 
 

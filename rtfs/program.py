@@ -16,16 +16,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from rtfs import errors, ir
-from rtfs.delegation import Delegate, ExecTarget, FunctionInfo, LocalPure
+from rtfs import errors
 from rtfs.run import Limits, Run, deep_recursion, running
 from rtfs.values import Value
 
 if TYPE_CHECKING:
+    from rtfs import ir
     from rtfs.analyze.environment import Environment, ModuleStore
-    from rtfs.emit_python.backend import Artifact
+    from rtfs.delegation import Delegate
+    from rtfs.emit_python.artifact import Artifact
     from rtfs.host import Host
     from rtfs.namespace import Modules, Namespace
+    from rtfs.routes import Routes
     from rtfs.security import RuntimeContext
     from rtfs.stepping import Stepper
 
@@ -114,7 +116,7 @@ class LinkedProgram:
         self.backend = backend
         self._find_module = find_module
         self._context = context
-        self._routes = None if delegate is None else Routes(delegate, context)
+        self._routes = None if delegate is None else _routes(delegate, context)
         self._artifacts: dict[int, tuple[ir.Unit, Artifact | None]] = {}
         self._loaded: tuple[Namespace, Modules] | None = None
         if self._routes is not None:
@@ -183,7 +185,6 @@ class LinkedProgram:
         """
         from rtfs.convert import from_python
         from rtfs.emit_python.blame import blamed
-        from rtfs.emit_python.emitter import global_name
         from rtfs.stdlib.registry import callback
 
         run = new_run(host, context or self._context, limits, None)
@@ -191,7 +192,7 @@ class LinkedProgram:
             if self._loaded is None:
                 self._loaded = self._start()[:2]
             namespace = self._loaded[0]
-            function = namespace.value(global_name(name))
+            function = namespace.value(name)
             try:
                 return callback(function, len(args), name)(*map(from_python, args))
             except Exception as exc:
@@ -231,7 +232,7 @@ class LinkedProgram:
             from rtfs.interpret import run_unit
 
             return run_unit(unit, namespace, modules)
-        from rtfs.emit_python.backend import run_artifact
+        from rtfs.emit_python.artifact import run_artifact
 
         return run_artifact(artifact, unit.source, namespace, modules)
 
@@ -246,41 +247,10 @@ class LinkedProgram:
         return known[1]
 
 
-class Routes:
-    """Where the functions of one linked program run: the delegate's answers, asked once per function."""
+def _routes(delegate: Delegate, context: RuntimeContext | None) -> Routes:
+    from rtfs.routes import Routes
 
-    def __init__(self, delegate: Delegate, context: RuntimeContext | None) -> None:
-        self._delegate = delegate
-        self._context = context
-        #: id of lambda → the lambda, kept so that its id stays its own, and where it runs
-        self._targets: dict[int, tuple[ir.Lambda, FunctionInfo, ExecTarget]] = {}
-        self._units: set[int] = set()
-
-    def add(self, unit: ir.Unit) -> None:
-        """Ask for every function of `unit`."""
-        from rtfs.function_info import functions_of
-
-        if id(unit) in self._units:
-            return
-        self._units.add(id(unit))
-        for node, info in functions_of(unit):
-            if info.hint is not None:
-                target = info.hint.to_exec_target()
-            else:
-                target = self._delegate.target(info, self._context)
-            self._targets[id(node)] = (node, info, target)
-
-    def is_delegated(self, node: ir.Lambda) -> bool:
-        """Whether a stub stands for the function."""
-        known = self._targets.get(id(node))
-        return known is not None and not isinstance(known[2], LocalPure)
-
-    def bind(self, node: ir.Lambda, body: Callable[..., Value]) -> Callable[..., Value]:
-        """The stub of a delegated function; any other function itself."""
-        known = self._targets.get(id(node))
-        if known is None or isinstance(known[2], LocalPure):
-            return body
-        return self._delegate.bind(known[1], known[2], body)
+    return Routes(delegate, context)
 
 
 def compile(

@@ -58,7 +58,7 @@ def render(error: RtfsError, text: str | None, color: bool = False) -> str:
 def _title(error: RtfsError) -> str:
     if isinstance(error, ReadError):
         return f"Parse Error: {visible(error.text())} ({error.code})"
-    return f"{error.category}: {visible(error.text())}"
+    return f"{visible(error.text())} ({error.category})"
 
 
 def visible(text: str) -> str:

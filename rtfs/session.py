@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rtfs import errors, ir
+from rtfs import ir
 from rtfs.analyze.environment import Environment, ModuleStore
 from rtfs.analyze.program import analyze
-from rtfs.emit_python.backend import compile_forms, emit_module, run_artifact
-from rtfs.emit_python.emitter import global_name
+from rtfs.emit_python.artifact import run_artifact
+from rtfs.emit_python.backend import compile_forms, emit_module
 from rtfs.interpret import run_unit
-from rtfs.namespace import Modules, Namespace
+from rtfs.namespace import Modules, Namespace, global_key
 from rtfs.passes import delegation
 from rtfs.passes.optimize import optimize
 from rtfs.program import ANALYSIS_DEPTH, new_run, prepared
@@ -91,12 +91,12 @@ class Session:
 
     def names(self) -> list[str]:
         """Names defined in the session, in order of definition."""
-        return [name for name in self.namespace.values if "·" not in name and name != "__builtins__"]
+        return self.namespace.names()
 
     def define(self, name: str, value: Value) -> None:
         """Bind a name, such as `*1`, from outside."""
         self.environment.globals.add(name)
-        self.namespace.values[global_name(name)] = value
+        self.namespace.values[global_key(name)] = value
 
     def lookup(self, name: str) -> Value:
         """The value of a name: the session's, or a builtin's.
@@ -104,6 +104,4 @@ class Session:
         Raises:
             UndefinedSymbol: there is none.
         """
-        if "·" in name or name == "__builtins__":
-            raise errors.UndefinedSymbol(name)
         return self.namespace.value(name)

@@ -13,7 +13,8 @@ from functools import cache
 from typing import Final
 
 from rtfs import types
-from rtfs.subtyping import INT, is_subtype
+from rtfs.subtyping import is_subtype
+from rtfs.type_kinds import INT
 from rtfs.types import Type
 
 

@@ -24,7 +24,7 @@ from rtfs import errors, types
 from rtfs.type_closures import CLOSURES
 from rtfs.type_predicates import Test
 from rtfs.type_shapes import PRIMITIVE_KINDS
-from rtfs.type_solver import Solver
+from rtfs.type_solver import Plan, Solver, plan
 from rtfs.type_walk import COLLECTION_TYPES, components, is_circular, reached_aliases
 from rtfs.types import Type
 from rtfs.values import Value
@@ -118,6 +118,7 @@ class Compiled:
         self._heights: dict[str, int] = {}
         self.alias_tests: dict[str, Test] = {}
         self._tests: dict[int, tuple[Type | types.Predicate, Test | None]] = {}
+        self._plans: dict[int, tuple[Type, Plan]] = {}
         circular = next((name for name in self.names if is_circular(name, self.names)), None)
         flat = self.flat_test(t) if circular is None else _always_raises(circular)
         self.test: Test = flat or (lambda value: self.solver().holds(t, value))
@@ -158,6 +159,13 @@ class Compiled:
         if known is None:
             flat = self.height(t) <= FLAT_HEIGHT
             known = self._tests[id(t)] = (t, self.closure(t) if flat else None)
+        return known[1]
+
+    def plan(self, t: Type) -> Plan:
+        """How the solver decides `t`, which is not flat."""
+        known = self._plans.get(id(t))
+        if known is None:
+            known = self._plans[id(t)] = (t, plan(self, t))
         return known[1]
 
     def closure(self, t: Type | types.Predicate) -> Test:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from rtfs import errors, run, types
-from rtfs.subtyping import calls_programs, head, kinds, union_members
+from rtfs.subtyping import calls_programs
 from rtfs.type_check import TypeEnv, matches
+from rtfs.type_kinds import head, kinds, union_members
 from rtfs.type_shapes import array_item
 from rtfs.types import Type
 from rtfs.values import Value

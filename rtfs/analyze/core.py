@@ -26,6 +26,7 @@ from rtfs.analyze.syntax import (
     invalid,
     is_colon,
     items_of,
+    place,
     split_metadata,
 )
 from rtfs.errors import Span
@@ -194,7 +195,7 @@ def _list(item: Item, scope: Scope, tail: bool, metadata: Metadata) -> ir.Node:
 def _expanded(macro: Macro, item: Item, scope: Scope, tail: bool, metadata: Metadata) -> ir.Node:
     budget = scope.analysis.shared.budget
     result = expand(macro, item, scope)
-    inner = Item(result, item.span)
+    inner = Item(result, place(result, item.span))
     budget.enter(item.span)
     try:
         if type(result) is List and metadata is not NO_METADATA:

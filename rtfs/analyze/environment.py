@@ -71,7 +71,7 @@ class Source:
 
     form: Item
     source: str
-    #: position among all definitions of the environment
+    #: position among all definitions of the program
     order: int
 
 
@@ -96,12 +96,12 @@ class ModuleTable:
         self.make_evaluate = make_evaluate
         self.known: dict[str, KnownModule] = {}
         self.loading: list[str] = []
-        self._symbols = 0
+        self._number = 0
 
     def fresh_number(self) -> int:
-        """A number for generated names, new in this program."""
-        self._symbols += 1
-        return self._symbols
+        """A number for a generated name or a definition, new in this program."""
+        self._number += 1
+        return self._number
 
     def load(self, name: str) -> KnownModule | None:
         """The module `name`, its file read and analysed now if need be; None if it has no file.
@@ -198,7 +198,6 @@ class Environment:
         self._evaluate: Evaluate | None = None
         #: numbers (`Source.order`) of the definitions that have run at expansion time
         self.evaluated: set[int] = set()
-        self._order = 0
 
     @property
     def macros(self) -> dict[str, Macro]:
@@ -255,8 +254,7 @@ class Environment:
 
     def add_source(self, name: str, form: Item, source: str) -> None:
         """Note which form defines the global `name`."""
-        self._order += 1
-        self.sources[name] = Source(form, source, self._order)
+        self.sources[name] = Source(form, source, self.modules.fresh_number())
 
     def is_evaluated(self, source: Source) -> bool:
         """Whether this definition has run at expansion time."""

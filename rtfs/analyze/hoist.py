@@ -11,7 +11,7 @@ from typing import Final
 
 from rtfs.analyze.expand import expand
 from rtfs.analyze.scope import Scope
-from rtfs.analyze.syntax import Item, items_of, split_metadata
+from rtfs.analyze.syntax import Item, items_of, place, split_metadata
 from rtfs.forms import MetaForm
 from rtfs.values import Keyword, List, Map, Set, Symbol, Value, Vector
 
@@ -53,7 +53,8 @@ def definitions(
             macro = scope.analysis.environment.macros.get(name)
             if macro is not None:
                 scope.analysis.shared.budget.check_depth(depth, item.span)
-                todo.append((Item(expand(macro, item, scope), item.span), depth + 1))
+                result = expand(macro, item, scope)
+                todo.append((Item(result, place(result, item.span)), depth + 1))
                 continue
             if name in heads:
                 yield name, item

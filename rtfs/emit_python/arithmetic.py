@@ -44,7 +44,7 @@ def emit_arithmetic(e: Emitter, name: str, node: ir.Apply) -> Typed | None:
         value, fact = e.expr(args[0])
         one: Typed = e.python(1), f.of_value(1)
         operation = _OPERATIONS["+" if name == "inc" else "-"]
-        result = _binary(e, operation, (value, fact), one, slow=lambda a, _: e.call(name, a), label=name)
+        result = _binary(e, operation, (value, fact), one, slow=lambda a, _: e.builtin(name, a), label=name)
         e.learn(args[0], fact.restrict(f.NUMBER))
         return result
     if name in ("mod", "rem") and len(args) == 2:
@@ -115,4 +115,4 @@ def _remainder(e: Emitter, name: str, node: ir.Apply) -> Typed | None:
     (a, a_fact), (b, b_fact) = values
     if a_fact.only(f.INT) and b_fact.only(f.INT) and a_fact.low >= 0 and b_fact.low > 0:
         return ast.BinOp(a, ast.Mod(), b, **e.at), Fact(f.INT, 0, b_fact.high - 1)
-    return e.call(name, a, b), f.A_NUMBER
+    return e.builtin(name, a, b), f.A_NUMBER

@@ -1,23 +1,19 @@
-"""From a unit to something that runs: emit, compile, load, run."""
+"""From a unit to code: the table of emitters, and Python's compiler."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from types import CodeType
 from typing import Any, Final
 
-from rtfs import interpret, ir
+from rtfs import ir
 from rtfs.emit_python import control, data, functions
-from rtfs.emit_python.blame import MAIN, Call, blamed
+from rtfs.emit_python.artifact import Artifact, ModuleCode
 from rtfs.emit_python.checks import emit_cast, emit_is_type
 from rtfs.emit_python.emitter import Destination, Emitter, Unsupported
 from rtfs.emit_python.functions import function_definition
-from rtfs.emit_python.helpers import base_globals
-from rtfs.namespace import Modules, Namespace, module_value
+from rtfs.emit_python.names import MAIN
 from rtfs.run import deep_recursion
-from rtfs.values import Value
 
 #: called with each function of a unit: whether a stub may stand for it
 type IsBound = Callable[[ir.Lambda], bool]
@@ -71,28 +67,6 @@ _STATEMENTS: Final[dict[type, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A compiled unit. All of it is plain data, so that it can be kept on disk."""
-
-    code: CodeType
-    #: values, types and nodes that the code names `k·prefix·index`
-    constants: tuple[Any, ...]
-    prefix: str
-    #: every call of a function in the code, for errors
-    calls: tuple[Call, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleCode:
-    """A `module` form, compiled."""
-
-    node: ir.ModuleForm
-    source: str
-    #: None: only the interpreter can run it
-    artifact: Artifact | None
-
-
 def _never(_: ir.Lambda) -> bool:
     return False
 
@@ -115,7 +89,7 @@ def _compile_module(e: Emitter, node: ir.ModuleForm) -> ModuleCode:
     prefix = f"{e.prefix}.{e.serial()}"
     stable = _stable(node.body)
     artifact = compile_forms(node.body, e.source, stable=stable, prefix=prefix, bound=e.bound)
-    return ModuleCode(node, e.source, artifact)
+    return ModuleCode(node.name, node.docstring, node.exports, e.source, artifact, node)
 
 
 def compile_forms(
@@ -137,51 +111,6 @@ def compile_forms(
         return None
     calls = tuple((site.span, site.callee, site.count) for site in e.calls)
     return Artifact(code, tuple(e.constants), prefix, calls)
-
-
-def prepare(namespace: Namespace, modules: Modules) -> dict[str, Any]:
-    """The names that generated code sees besides the program's own, made once per namespace."""
-    names = namespace.values.get("__builtins__")
-    if names is None:
-        names = dict(base_globals())
-        names["rt·namespace"] = namespace
-        names["rt·modules"] = modules
-        names["rt·units"] = {}
-        namespace.values["__builtins__"] = names
-    found: dict[str, Any] = names
-    return found
-
-
-def run_artifact(artifact: Artifact, source: str, namespace: Namespace, modules: Modules) -> Value:
-    """Run a compiled unit in `namespace`.
-
-    Raises:
-        RtfsError: whatever the program raises.
-    """
-    names = prepare(namespace, modules)
-    prefix = artifact.prefix
-    for index, value in enumerate(artifact.constants):
-        names[f"k·{prefix}·{index}"] = value
-    names["rt·units"][source] = artifact.calls
-    try:
-        exec(artifact.code, namespace.values)
-        return namespace.values.pop(MAIN)()
-    except Exception as exc:
-        error = blamed(exc)
-        raise error.with_traceback(None) from None
-
-
-def run_module(modules: Modules, code: ModuleCode) -> Value:
-    """Run a `module` form in a frame of its own."""
-    node = code.node
-    namespace = modules.frame(node.name)
-    if code.artifact is None:
-        unit = ir.Unit(source=code.source, forms=(node,), defines=(), stable=frozenset())
-        return interpret.run_unit(unit, namespace, modules)
-    namespace.exports = frozenset(node.exports)
-    run_artifact(code.artifact, code.source, namespace, modules)
-    modules.add(namespace)
-    return module_value(node)
 
 
 def _stable(forms: Iterable[ir.Node]) -> frozenset[str]:

@@ -12,8 +12,8 @@ from typing import Final
 
 from rtfs import errors
 from rtfs.border import MAX_TRACE, place, set_cause, translate
-from rtfs.emit_python.functions import WRAPPER
 from rtfs.emit_python.helpers import bounce
+from rtfs.emit_python.names import MAIN, TEMPORARY, WRAPPER
 from rtfs.errors import Frame, Span
 from rtfs.stdlib.registry import arity, arity_error
 from rtfs.values import Value, type_name
@@ -21,8 +21,6 @@ from rtfs.values import Value, type_name
 #: a call in generated code: its span, the Python name of its callee, the number of its arguments
 type Call = tuple[Span, str, int]
 
-#: name of a unit's own function; it stands for no RTFS function
-MAIN: Final = "main·"
 #: attribute of a Python exception that a program caught: the error it was caught as
 _KNOWN: Final = "rtfs_error"
 #: frames at the end of a traceback that are looked at for a trace
@@ -100,7 +98,7 @@ def _trace(frames: list[tuple[FrameType, Span]]) -> tuple[Frame, ...]:
     calls = []
     for (frame, _), (caller, span) in zip(reversed(frames), list(reversed(frames))[1:], strict=False):
         full = frame.f_code.co_name
-        if not full.startswith((MAIN, "t·")):
+        if not full.startswith((MAIN, TEMPORARY)):
             calls.append(Frame(full.partition("·")[0], _source(caller), span))
         if len(calls) == MAX_TRACE:
             break
@@ -125,8 +123,9 @@ def _explained(exc: BaseException, frames: list[tuple[FrameType, Span | None]]) 
 def _undefined(exc: NameError, frame: FrameType) -> errors.RtfsError:
     from rtfs.namespace import with_nearest
 
-    python_name = exc.name or ""
-    name = python_name.partition("·")[0] or python_name.removeprefix("·")
+    # Python names the variable in an attribute for globals, in the text alone for locals
+    python_name = exc.name or str(exc).partition("'")[2].partition("'")[0]
+    name = python_name.removeprefix("·").partition("·")[0]
     known = [each for each in (*frame.f_globals, *frame.f_builtins) if "·" not in each]
     return with_nearest(errors.UndefinedSymbol(name), name, known)
 

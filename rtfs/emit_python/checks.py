@@ -10,9 +10,10 @@ from rtfs.emit_python import facts as f
 from rtfs.emit_python.emitter import Emitter, checked_type
 from rtfs.emit_python.facts import Fact
 
-#: primitive → Python type that all its members have, where that is one
+#: primitive → Python type whose members all belong to it
 _EXACT: Final = {
     "int": "int",
+    "float": "float",
     "string": "str",
     "bool": "bool",
     "keyword": "Keyword",
@@ -38,7 +39,7 @@ def cast_value(
         return value, fact
     known = f.of_type(declared)
     settled = e.spilled(value)
-    checked = e.helper("check", e.constant(declared), settled, e.python(label), e.name("rt·namespace"))
+    checked = e.helper("check", e.type_constant(declared), settled, e.python(label), e.name("rt·namespace"))
     test = _passes(e, settled, declared)
     if test is not None:
         checked = e.conditional(test, settled, checked)
@@ -51,7 +52,7 @@ def check_statement(e: Emitter, name: str, fact: Fact, declared: types.Type, lab
     if proven(fact, declared):
         return fact
     settled = e.name(name)
-    check = e.helper("check", e.constant(declared), settled, e.python(label), e.name("rt·namespace"))
+    check = e.helper("check", e.type_constant(declared), settled, e.python(label), e.name("rt·namespace"))
     test = _passes(e, settled, declared)
     if test is None:
         e.statement(check)
@@ -61,8 +62,20 @@ def check_statement(e: Emitter, name: str, fact: Fact, declared: types.Type, lab
     return fact.restrict(known.kinds, known.low, known.high)
 
 
+def check_rest(e: Emitter, value: ast.expr, rest: ir.Param) -> None:
+    """Check the items of a rest parameter, as a statement."""
+    assert rest.type is not None
+    label = e.python(rest.local.name)
+    e.statement(e.helper("check_rest", e.type_constant(rest.type), value, label, e.name("rt·namespace")))
+
+
 def _passes(e: Emitter, value: ast.expr, declared: types.Type) -> ast.expr | None:
-    """A quick test that is true only for members of `declared`."""
+    """A quick test that is true only for members of `declared`, if there is one."""
+    if isinstance(declared, types.Optional_):
+        test = _passes(e, value, declared.item)
+        if test is None:
+            return None
+        return ast.BoolOp(ast.Or(), [e.compare(value, ast.Is(), e.python(None)), test], **e.at)
     if not isinstance(declared, types.Primitive) or declared.name not in _EXACT:
         return None
     return e.compare(e.helper("type", value), ast.Is(), e.name(f"rt·{_EXACT[declared.name]}"))
@@ -75,4 +88,4 @@ def emit_cast(e: Emitter, node: ir.Cast) -> tuple[ast.expr, Fact]:
 
 def emit_is_type(e: Emitter, node: ir.IsType) -> tuple[ast.expr, Fact]:
     value, _ = e.expr(node.value)
-    return e.helper("matches", e.constant(node.type), value, e.name("rt·namespace")), f.A_BOOL
+    return e.helper("matches", e.type_constant(node.type), value, e.name("rt·namespace")), f.A_BOOL

@@ -33,7 +33,7 @@ def condition(e: Emitter, node: ir.Node) -> Condition:
     with e.placed(node):
         found = None
         if isinstance(node, ir.Apply) and isinstance(node.fn, ir.BuiltinRef):
-            found = _builtin_condition(e, node.fn.name, node)
+            found = builtin_condition(e, node.fn.name, node)
         elif isinstance(node, ir.And | ir.Or):
             found = conjunction(e, node)
             if found is not None:
@@ -98,7 +98,8 @@ def conjunction(e: Emitter, node: ir.And | ir.Or) -> Condition | None:
     )
 
 
-def _builtin_condition(e: Emitter, name: str, node: ir.Apply) -> Condition | None:
+def builtin_condition(e: Emitter, name: str, node: ir.Apply) -> Condition | None:
+    """The test for a call of a builtin that has one of its own with that number of arguments."""
     args = node.args
     if name == "not" and len(args) == 1:
         inner = condition(e, args[0])
@@ -115,7 +116,7 @@ def _builtin_condition(e: Emitter, name: str, node: ir.Apply) -> Condition | Non
         value, fact = e.expr(args[0])
         if fact.only(f.NUMBER):
             return _compared(e, _SIGN_TESTS[name], (args[0], value, fact), (zero, e.python(0), f.of_value(0)))
-        return Condition(e.call(name, value))
+        return Condition(e.builtin(name, value))
     return None
 
 

@@ -9,11 +9,12 @@ from typing import Final
 
 from rtfs import ir
 from rtfs.emit_python import facts as f
-from rtfs.emit_python.checks import cast_value
+from rtfs.emit_python.checks import cast_value, check_rest
 from rtfs.emit_python.conditions import condition, conjunction, learn
-from rtfs.emit_python.emitter import Destination, Emitter, LoopState
+from rtfs.emit_python.emitter import Destination, Emitter, LoopState, Unsupported, checked_type
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
 from rtfs.emit_python.functions import emit_lambda
+from rtfs.interpret.scopes import scope_of
 
 type Typed = tuple[ast.expr, Fact]
 
@@ -21,6 +22,8 @@ type Typed = tuple[ast.expr, Fact]
 _ATTEMPTS: Final = 5
 #: guesses nested deeper than this assume nothing, since every attempt emits what is inside anew
 _DEEPEST_GUESS: Final = 2
+#: `finally` inside `finally`; each level doubles the code
+_DEEPEST_FINAL: Final = 5
 
 
 def emit_if(e: Emitter, node: ir.If) -> Typed:
@@ -126,10 +129,11 @@ def _short_circuit(e: Emitter, node: ir.And | ir.Or, items: tuple[ir.Node, ...],
     """The deciding value: a Python BoolOp if all are booleans, else assigned to a temporary item by item."""
     if len(items) == 1:
         return e.expr(items[0])
-    test = conjunction(e, node)
+    test = None if id(node) in e.valued else conjunction(e, node)
     if test is not None and test.is_bool:
         e.block.extend(test.block)
         return test.test, f.A_BOOL
+    e.valued.add(id(node))  # emitting it twice at each level would take exponential time
     name = e.temporary()
     target = Destination(lambda value, fact: [e.assignment(name, value)])
     _chain(e, items, target, is_and)
@@ -204,7 +208,8 @@ def tail_loop(e: Emitter, node: ir.Loop, destination: Destination) -> None:
         lambda: e.into(node.body, inner),
         inner,
     )
-    e.block.append(ast.While(e.python(True), [e.safepoint(), *block], [], **e.at))
+    body = [e.safepoint(), *e.fresh_locals(scope_of(node)), *block]
+    e.block.append(ast.While(e.python(True), body, [], **e.at))
     if result is not None:
         e.finish(destination, e.name(result), inner.fact)
     elif inner is not destination:
@@ -269,6 +274,9 @@ def continue_loop(e: Emitter, label: int, values: list[Typed]) -> None:
         declared = state.types[i] if i < len(state.types) else None
         if declared is not None:
             value, fact = cast_value(e, value, fact, declared, name.rpartition("·")[0])
+        if state.rest is not None and i == len(values) - 1 and checked_type(state.rest.type):
+            value = e.spilled(value)
+            check_rest(e, value, state.rest)
         state.given[i] = state.given[i].join(fact)
         if not (isinstance(value, ast.Name) and value.id == name):
             assigned.append((name, value))
@@ -296,6 +304,7 @@ def emit_for(e: Emitter, node: ir.For) -> Typed:
 def _clauses(e: Emitter, node: ir.For, index: int, result: str) -> list[ast.stmt]:
     with e.nested() as block:
         if index == len(node.clauses):
+            block.extend(e.fresh_locals(scope_of(node)))
             _for_body(e, node, result)
             return block
         match node.clauses[index]:
@@ -366,7 +375,7 @@ def _with_catches(e: Emitter, node: ir.Try, target: Destination) -> ast.stmt:
 def _catch(
     e: Emitter, catch: ir.Catch, caught: str, target: Destination, otherwise: list[ast.stmt]
 ) -> ast.stmt:
-    test = e.helper("catches", e.constant(catch.selector), e.name(caught))
+    test = _selects(e, catch.selector, e.name(caught))
     with e.nested() as block:
         for local in (catch.local, catch.also):
             if local is not None:
@@ -376,14 +385,29 @@ def _catch(
     return ast.If(test, block or [ast.Pass(**e.at)], otherwise, **e.at)
 
 
+def _selects(e: Emitter, selector: ir.Selector, error: ast.expr) -> ast.expr:
+    match selector:
+        case ir.CatchAll():
+            return e.helper("catchable", error)
+        case ir.CatchCategory(categories=categories):
+            return e.helper("in_categories", e.tuple_of(map(e.python, categories)), error)
+        case ir.CatchThrown(type=wanted, value=value):
+            thrown, _ = e.expr(ir.Constant(value=value))
+            return e.helper("was_thrown", e.python(wanted), thrown, error)
+
+
 def _with_final(e: Emitter, final: ir.Node, body: list[ast.stmt]) -> ast.stmt:
     """`finally` by hand: it must not run when a limit ended the run."""
     raw = e.temporary()
+    e.finals += 1
+    if e.finals > _DEEPEST_FINAL:
+        raise Unsupported("`finally` nested too deeply")
     with e.nested() as handler:
         e.statement(e.helper("caught", e.name(raw)))
         e.effect(final)
         e.block.append(ast.Raise(None, None, **e.at))
     with e.nested() as after:
         e.effect(final)
+    e.finals -= 1
     handlers = [ast.ExceptHandler(e.name("rt·Exception"), raw, handler, **e.at)]
     return ast.Try(body or [ast.Pass(**e.at)], handlers, after, [], **e.at)

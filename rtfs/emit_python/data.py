@@ -7,11 +7,11 @@ import ast
 from rtfs import ir, types
 from rtfs.emit_python import facts as f
 from rtfs.emit_python.checks import cast_value
-from rtfs.emit_python.emitter import Destination, Emitter, FunctionState, checked_type, global_name
+from rtfs.emit_python.emitter import Destination, Emitter, FunctionState, checked_type
 from rtfs.emit_python.facts import ANY, Fact
 from rtfs.emit_python.functions import emit_lambda, emit_thunk
-from rtfs.namespace import def_label
-from rtfs.values import MAP_KEY_TYPES
+from rtfs.namespace import def_label, global_key
+from rtfs.values import MAP_KEY_TYPES, Map
 
 type Typed = tuple[ast.expr, Fact]
 
@@ -29,11 +29,11 @@ def emit_local_ref(e: Emitter, node: ir.LocalRef) -> Typed:
 
 
 def emit_global_ref(e: Emitter, node: ir.GlobalRef) -> Typed:
-    return e.name(global_name(node.name)), ANY
+    return e.name(global_key(node.name)), ANY
 
 
 def emit_builtin_ref(e: Emitter, node: ir.BuiltinRef) -> Typed:
-    return e.name(global_name(node.name)), Fact(f.OTHER)
+    return e.name(f"b·{node.name}"), Fact(f.OTHER)
 
 
 def emit_qualified_ref(e: Emitter, node: ir.QualifiedRef) -> Typed:
@@ -41,7 +41,7 @@ def emit_qualified_ref(e: Emitter, node: ir.QualifiedRef) -> Typed:
 
 
 def emit_dynamic_ref(e: Emitter, node: ir.DynamicRef) -> Typed:
-    return e.helper("lookup", e.python(node.name), e.python(node.or_nil)), ANY
+    return e.helper("lookup", e.name("rt·namespace"), e.python(node.name), e.python(node.or_nil)), ANY
 
 
 def emit_lambda_value(e: Emitter, node: ir.Lambda) -> Typed:
@@ -83,7 +83,7 @@ def emit_map_of(e: Emitter, node: ir.MapOf) -> Typed:
 
 
 def emit_def(e: Emitter, node: ir.Def) -> Typed:
-    name = global_name(node.name)
+    name = global_key(node.name)
     if isinstance(node.value, ir.Lambda) and node.type is None:
         _prepare_unchecked(e, node.name, node.value)
         value, fact = emit_lambda(e, node.value), Fact(f.OTHER)
@@ -95,13 +95,10 @@ def emit_def(e: Emitter, node: ir.Def) -> Typed:
     e.function.globals.add(name)
     e.assign(name, value)
     if node.doc is not None or node.metadata or e.session:
-        e.statement(e.helper("describe", e.name("rt·namespace"), e.constant(_described(node))))
+        about = e.constant(Map(dict(node.metadata))) if node.metadata else e.python(None)
+        describe = e.helper("describe", e.name("rt·namespace"), e.python(node.name), e.python(node.doc), about)
+        e.statement(describe)
     return value, fact
-
-
-def _described(node: ir.Def) -> ir.Def:
-    """The definition without its value: what `describe` needs of it."""
-    return ir.Def(name=node.name, value=ir.Constant(value=None), doc=node.doc, metadata=node.metadata)
 
 
 def _prepare_unchecked(e: Emitter, name: str, node: ir.Lambda) -> None:
@@ -136,12 +133,15 @@ def emit_local_def(e: Emitter, node: ir.LocalDef) -> Typed:
 
 
 def emit_def_type(e: Emitter, node: ir.DefType) -> Typed:
-    e.statement(e.helper("define_type", e.name("rt·namespace"), e.python(node.name), e.constant(node.type)))
+    e.statement(
+        e.helper("define_type", e.name("rt·namespace"), e.python(node.name), e.type_constant(node.type))
+    )
     return e.python(None), Fact(f.NIL)
 
 
 def emit_struct_of(e: Emitter, node: ir.StructOf) -> Typed:
-    return e.helper("struct", e.constant(node), e.name("rt·namespace")), Fact(f.OTHER)
+    fields = e.type_constant(types.MapType(node.fields))
+    return e.helper("struct", e.python(node.name), fields, e.name("rt·namespace")), Fact(f.OTHER)
 
 
 def emit_module_form(e: Emitter, node: ir.ModuleForm) -> Typed:
@@ -149,7 +149,9 @@ def emit_module_form(e: Emitter, node: ir.ModuleForm) -> Typed:
 
 
 def emit_import(e: Emitter, node: ir.Import) -> Typed:
-    e.statement(e.helper("import", e.name("rt·modules"), e.name("rt·namespace"), e.constant(node)))
+    names = e.tuple_of(e.tuple_of(e.python(name) for name in pair) for pair in node.names)
+    module = e.python(node.module)
+    e.statement(e.helper("import", e.name("rt·modules"), e.name("rt·namespace"), module, names))
     return e.python(None), Fact(f.NIL)
 
 

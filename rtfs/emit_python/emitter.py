@@ -4,8 +4,7 @@ Every RTFS form is an expression; Python has statements too. `Emitter.expr` give
 node and may first append statements to the current block. `Emitter.into` emits a node for a *destination*:
 return it, assign it, leave a loop with it, drop it.
 
-Names. RTFS names cannot contain `·`, so a local is `name·id`, a helper `rt·name`, a constant `k·unit·n`; a
-global has its own name.
+Names are explained in `rtfs.emit_python.names`.
 """
 
 from __future__ import annotations
@@ -18,24 +17,19 @@ from typing import Any, Final, TypedDict
 
 from rtfs import ir, types
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
+from rtfs.emit_python.frozen import TypeConstant
 from rtfs.emit_python.tailcalls import TailCalls
 from rtfs.errors import Span
+from rtfs.interpret.scopes import homes
 from rtfs.ir_walk import locals_of
 from rtfs.values import Keyword, Value
 
-#: globals that Python itself gives a meaning
-_PYTHON_GLOBALS: Final = frozenset(("__builtins__", "__debug__", "None", "True", "False"))
 #: longest chain of nested expressions in one Python expression; deeper ones go through temporaries
 MAX_EXPRESSION_DEPTH: Final = 40
 
 
 class Unsupported(Exception):
     """This unit holds something that this backend cannot express; the interpreter runs it."""
-
-
-def global_name(name: str) -> str:
-    """The Python global that holds the RTFS global `name`."""
-    return f"·{name}" if name in _PYTHON_GLOBALS else name
 
 
 class Place(TypedDict):
@@ -81,6 +75,8 @@ class LoopState:
     given: list[Fact]
     #: declared types of the loop variables, checked on each turn
     types: tuple[types.Type | None, ...] = ()
+    #: the rest parameter, if the last variable is one
+    rest: ir.Param | None = None
     used: bool = False
 
 
@@ -130,7 +126,11 @@ class Emitter:
         self.tail_calls = TailCalls(forms, stable, bound)
         self._handlers = handlers
         self._tails = tails
-        #: Python names of locals that `LocalDef` assigns; nothing is assumed about their values
+        #: id of local → its Python name
+        self.local_names: dict[int, str] = {}
+        #: id of each local that `LocalDef` assigns → the loop turn or call it belongs to (`scope_of` its node)
+        self.homes = homes(forms)
+        #: Python names of those; nothing is assumed about their values
         self.mutable: set[str] = set()
         self.constants: list[Any] = []
         self._keywords: dict[Keyword, int] = {}
@@ -143,16 +143,22 @@ class Emitter:
         self.block: list[ast.stmt] = []
         self.facts: dict[int, Fact] = {}
         self.span = Span(1, 1, 1, 1)
-        #: id of local → its Python name
-        self.local_names: dict[int, str] = {}
         #: locals that a `let` under way will bind to functions
         self.pending_lambdas: set[int] = set()
         #: how many guesses about facts, each of which may emit its part several times, are under way
         self.guesses = 0
         #: `and` and `or` nodes (by id) known to need statements
         self.needs_statements: set[int] = set()
+        #: ids of `and` and `or` nodes whose value is no test
+        self.valued: set[int] = set()
+        #: bodies of `finally` under way, one inside another
+        self.finals = 0
         self._depth = 0
-        self._serial = first_serial(forms)
+        self._serial = 0
+        for local in locals_of(forms):
+            self._serial = max(self._serial, local.id)
+            if local.id in self.homes:
+                self.mutable.add(self.local(local))
 
     # ------------------------------------------------------------ names and constants
 
@@ -178,7 +184,7 @@ class Emitter:
         return self.local(local)
 
     def constant(self, value: Any) -> ast.expr:
-        """A global that the loader fills with `value` (an RTFS value, a type, a node)."""
+        """A global that the loader fills with `value`: an RTFS value, a type, the code of a module."""
         if type(value) is Keyword:
             index = self._keywords.setdefault(value, len(self.constants))
         else:
@@ -186,6 +192,10 @@ class Emitter:
         if index == len(self.constants):
             self.constants.append(value)
         return self.name(f"k·{self.prefix}·{index}")
+
+    def type_constant(self, declared: types.Type) -> ast.expr:
+        """A global that holds the type."""
+        return self.constant(TypeConstant(declared))
 
     def compile_module(self, node: ir.ModuleForm) -> Any:
         """The code of a `module` form, which runs in a frame of its own."""
@@ -221,6 +231,10 @@ class Emitter:
         """A call of the run-time helper `name`."""
         return self.call(f"rt·{name}", *args)
 
+    def builtin(self, name: str, *args: ast.expr) -> ast.expr:
+        """A call of the builtin `name`."""
+        return self.call(f"b·{name}", *args)
+
     def compare(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
         """`left operator right`."""
         return ast.Compare(left, [operator], [right], **self.at)
@@ -252,6 +266,15 @@ class Emitter:
     def if_(self, test: ast.expr, then: list[ast.stmt], otherwise: list[ast.stmt]) -> None:
         """`if test: then else: otherwise`, now."""
         self.block.append(ast.If(test, then or [ast.Pass(**self.at)], otherwise, **self.at))
+
+    def fresh_locals(self, scope: int) -> list[ast.stmt]:
+        """Statements that leave the locals that belong to a turn of a loop without a value."""
+        names = [self.local_names[local] for local, home in self.homes.items() if home == scope]
+        deletions: list[ast.stmt] = []
+        for name in names:
+            target = ast.Name(name, ast.Del(), **self.at)
+            deletions += [self.assignment(name, self.python(None)), ast.Delete([target], **self.at)]
+        return deletions
 
     def safepoint(self) -> ast.stmt:
         """`if rt·STOP: rt·poll()`."""
@@ -349,6 +372,8 @@ class Emitter:
             return True
         if not isinstance(value, ast.Name) or value.id in self.mutable:
             return False
+        if value.id.startswith("b·"):
+            return True
         head, _, tail = value.id.rpartition("·")
         # a local or a constant; a global may be defined anew. A wrapper's name ends in `w`
         return tail.rstrip("w").isdigit() and bool(head)
@@ -385,11 +410,6 @@ class Emitter:
         """From here on `node`'s value is known to be as `fact` says."""
         if isinstance(node, ir.LocalRef) and self.local(node.local) not in self.mutable:
             self.facts[node.local.id] = fact
-
-
-def first_serial(forms: tuple[ir.Node, ...]) -> int:
-    """The greatest id of a local in `forms`."""
-    return max((local.id for local in locals_of(forms)), default=0)
 
 
 def checked_type(declared: types.Type | None) -> bool:

@@ -129,8 +129,8 @@ def of_type(declared: types.Type | None) -> Fact:
 
 _BOOLEAN_RESULTS: Final = (
     "= not= != < > <= >= not zero? pos? neg? even? odd? nil? int? float? number? string? string-p bool? "
-    "boolean? map? vector? list? set? coll? keyword? symbol? fn? error? true? false? empty? contains? every? some? "
-    "string-contains string-contains? starts-with? ends-with? re-matches not-any? not-every?"
+    "boolean? map? vector? list? set? coll? keyword? symbol? fn? error? true? false? empty? contains? every? "
+    "some? string-contains string-contains? starts-with? ends-with? re-matches not-any? not-every?"
 )
 #: what builtins return, where it is worth knowing
 RESULTS: Final[dict[str, Fact]] = {

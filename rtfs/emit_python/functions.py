@@ -10,8 +10,8 @@ from typing import Final
 from rtfs import ir
 from rtfs.emit_python import facts as f
 from rtfs.emit_python.arithmetic import emit_arithmetic
-from rtfs.emit_python.checks import cast_value, check_statement, proven
-from rtfs.emit_python.conditions import condition
+from rtfs.emit_python.checks import cast_value, check_rest, check_statement, proven
+from rtfs.emit_python.conditions import builtin_condition
 from rtfs.emit_python.emitter import (
     CallSite,
     Destination,
@@ -20,21 +20,19 @@ from rtfs.emit_python.emitter import (
     LoopState,
     Unsupported,
     checked_type,
-    global_name,
 )
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
+from rtfs.emit_python.names import WRAPPER
 from rtfs.emit_python.tailcalls import tail_nodes
+from rtfs.interpret.scopes import scope_of
 from rtfs.ir_walk import children, free_locals
 from rtfs.namespace import RETURN_LABEL
-from rtfs.values import Keyword
+from rtfs.values import Keyword, Map
 
 type Typed = tuple[ast.expr, Fact]
 
 #: what errors call a function without a name
 ANONYMOUS: Final = "user-defined function"
-#: ends the names of Python functions that only lead to the function proper; traces leave them out
-WRAPPER: Final = "w"
-
 #: builtins that are tests, emitted by `conditions`
 _TESTS: Final = frozenset(
     "= not= != < > <= >= not nil? int? float? string? bool? boolean? keyword? vector? list? map? set? "
@@ -67,7 +65,7 @@ def _bound(e: Emitter, node: ir.Lambda, value: ast.expr | str) -> ast.expr:
     if e.bound(node):
         return e.helper("bind", e.name("rt·namespace"), e.constant(node), made)
     if node.metadata or node.doc:
-        return e.helper("annotated", made, e.constant(node))
+        return e.helper("annotated", made, e.python(node.doc), e.constant(Map(dict(node.metadata))))
     return made
 
 
@@ -185,6 +183,7 @@ def _attempt(
             [ANY] * len(names),
             [NOTHING] * len(names),
             tuple(types),
+            rest=arity.rest,
         )
         _enter(e, arity, checks)
         entry, e.block = e.block, []
@@ -196,7 +195,8 @@ def _attempt(
         e.into(arity.body, destination)
         body, e.block = e.block, entry
         if loop.used:
-            body = [ast.While(e.python(True), [e.safepoint(), *body], [], **e.at)]
+            body = [e.safepoint(), *e.fresh_locals(scope_of(arity)), *body]
+            body = [ast.While(e.python(True), body, [], **e.at)]
         elif _calls_functions(arity.body):
             entry.insert(0, e.safepoint())
         entry.extend(body)
@@ -252,15 +252,7 @@ def _check_parameters(e: Emitter, arity: ir.Arity, checks: bool) -> None:
         e.assign(name, e.helper("List", e.name(name)))
         e.facts[arity.rest.local.id] = Fact(f.LIST)
         if checked_type(arity.rest.type):
-            e.statement(
-                e.helper(
-                    "check_rest",
-                    e.constant(arity.rest.type),
-                    e.name(name),
-                    e.python(arity.rest.local.name),
-                    e.name("rt·namespace"),
-                )
-            )
+            check_rest(e, e.name(name), arity.rest)
 
 
 def _return_destination(e: Emitter, arity: ir.Arity) -> Destination:
@@ -382,13 +374,14 @@ def _passes_unchecked(e: Emitter, known: ir.Lambda, values: list[Typed]) -> bool
 
 def _builtin_call(e: Emitter, name: str, node: ir.Apply) -> Typed:
     if name in _TESTS:
-        test = condition(e, node)
-        return test.test, f.A_BOOL
+        test = builtin_condition(e, name, node)
+        if test is not None:  # it is for a wrong number of arguments, which is an error of the call
+            return test.test, f.A_BOOL
     found = emit_arithmetic(e, name, node)
     if found is not None:
         return found
     values = e.exprs(node.args)
-    return _called(e, ast.Name(global_name(name), ast.Load(), **e.at), values), f.RESULTS.get(name, ANY)
+    return _called(e, ast.Name(f"b·{name}", ast.Load(), **e.at), values), f.RESULTS.get(name, ANY)
 
 
 def _keyword_lookup(e: Emitter, fn: ir.Constant, node: ir.Apply) -> Typed:
@@ -432,7 +425,9 @@ def _bounce(e: Emitter, node: ir.Apply, destination: Destination) -> None:
         call = e.helper("tail", callee, *values)
     else:
         label = e.python(RETURN_LABEL)
-        call = e.helper("tail_checked", e.constant(declared), label, e.name("rt·namespace"), callee, *values)
+        call = e.helper(
+            "tail_checked", e.type_constant(declared), label, e.name("rt·namespace"), callee, *values
+        )
     destination.fact = ANY
     e.block.append(ast.Return(call, **e.at))
 

@@ -1,7 +1,8 @@
 """What generated code calls: the globals named `rt·…`, and every builtin under its own name.
 
-They stand in the `__builtins__` of the generated code's globals, so that a program's own definition of a name
-simply shadows the builtin of that name, as in the language.
+They stand in the `__builtins__` of the generated code's globals, so that a program's own definition of a
+name simply shadows the builtin of that name, as in the language. `b·name` is the builtin whatever the program
+defines.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import FunctionType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rtfs import border, errors, ir, primitives
-from rtfs.namespace import Modules, Namespace, rest_label
+from rtfs import border, errors, primitives
+from rtfs.emit_python.frozen import TypeConstant
+from rtfs.namespace import Modules, Namespace, global_key, rest_label
 from rtfs.run import STOP_REQUESTS, poll
 from rtfs.stdlib import arithmetic
 from rtfs.stdlib.iteration import items
 from rtfs.stdlib.registry import expected_arity
-from rtfs.types import Type
 from rtfs.values import MAP_KEY_TYPES, ErrorValue, Keyword, List, Map, Set, Value, Vector, type_name
+
+if TYPE_CHECKING:
+    from rtfs import ir
 
 
 class TailCall:
@@ -33,7 +37,7 @@ class TailCall:
 
 
 #: (type, label, namespace) of a declared return type
-type Check = tuple[Type, str, Namespace]
+type Check = tuple[TypeConstant, str, Namespace]
 
 
 def tail(fn: Any, *args: Value) -> TailCall:
@@ -41,7 +45,7 @@ def tail(fn: Any, *args: Value) -> TailCall:
     return TailCall(getattr(fn, "rtfs_raw", fn) if type(fn) is FunctionType else fn, args)
 
 
-def tail_checked(declared: Type, label: str, namespace: Namespace, fn: Any, *args: Value) -> TailCall:
+def tail_checked(declared: TypeConstant, label: str, namespace: Namespace, fn: Any, *args: Value) -> TailCall:
     """The same from a function with a declared return type."""
     call = tail(fn, *args)
     call.check = (declared, label, namespace)
@@ -59,7 +63,7 @@ def bounce(result: Value) -> Value:
             owed[id(result.check[0])] = result.check
         result = result.fn(*result.args)
     for declared, label, namespace in reversed(list(owed.values())):
-        namespace.check(declared)(result, label)
+        namespace.check(declared.type)(result, label)
     return result
 
 
@@ -119,33 +123,44 @@ def overflow(value: Value, operation: str) -> Value:
     return value
 
 
-def check(declared: Type, value: Value, label: str, namespace: Namespace) -> Value:
+def check(declared: TypeConstant, value: Value, label: str, namespace: Namespace) -> Value:
     """`value`, if it belongs to the type.
 
     Raises:
         TypeValidationError: it does not.
     """
-    namespace.check(declared)(value, label)
+    namespace.check(declared.type)(value, label)
     return value
 
 
-def check_rest(declared: Type, rest: List, label: str, namespace: Namespace) -> None:
-    """Check each item of a rest parameter."""
-    test = namespace.check(declared)
+def check_rest(declared: TypeConstant, rest: Value, label: str, namespace: Namespace) -> None:
+    """Check each item of a rest parameter. A `recur` may have given it anything."""
+    if rest is None:
+        return
+    if type(rest) not in (List, Vector):
+        raise errors.TypeMismatch("list", type_name(rest), "recur")
+    test = namespace.check(declared.type)
     for index, item in enumerate(rest.to_list()):
         test(item, rest_label(label, index))
 
 
-def matches(declared: Type, value: Value, namespace: Namespace) -> bool:
+def matches(declared: TypeConstant, value: Value, namespace: Namespace) -> bool:
     """Whether `value` belongs to the type."""
     from rtfs.type_check import matches as type_matches
 
-    return type_matches(value, declared, namespace.type_env)
+    return type_matches(value, declared.type, namespace.type_env)
 
 
-def annotated(function: FunctionType, node: ir.Lambda) -> FunctionType:
-    """`function`, with what `(meta f)` tells."""
-    function.rtfs_lambda = node  # type: ignore[attr-defined]
+class About(NamedTuple):
+    """What `(meta f)` tells about a function."""
+
+    doc: str | None
+    metadata: tuple[tuple[str, Value], ...]
+
+
+def annotated(function: FunctionType, doc: str | None, metadata: Map) -> FunctionType:
+    """`function`, with its documentation and metadata."""
+    function.rtfs_lambda = About(doc, tuple(metadata.items()))  # type: ignore[attr-defined]
     return function
 
 
@@ -154,16 +169,23 @@ def bind(namespace: Namespace, node: ir.Lambda, body: Callable[..., Value]) -> C
     return body if namespace.bind_function is None else namespace.bind_function(node, body)
 
 
-def describe(namespace: Namespace, node: ir.Def) -> None:
+def describe(namespace: Namespace, name: str, doc: str | None, metadata: Map | None) -> None:
     """Note documentation and metadata of a global just defined."""
-    namespace.define(node.name, namespace.values[node.name], node.doc, node.metadata)
+    namespace.describe(name, doc, tuple(metadata.items()) if metadata else ())
 
 
-def import_names(modules: Modules, namespace: Namespace, node: ir.Import) -> None:
+def define_type(namespace: Namespace, name: str, declared: TypeConstant) -> None:
+    """Register a type name."""
+    namespace.define_type(name, declared.type)
+
+
+def import_names(
+    modules: Modules, namespace: Namespace, module: str, names: tuple[tuple[str, str], ...]
+) -> None:
     """Load a module and define its names here."""
-    modules.load(node.module)
-    for exported, name in node.names:
-        namespace.define(name, modules.qualified(node.module, exported))
+    modules.load(module)
+    for exported, name in names:
+        namespace.define(name, modules.qualified(module, exported))
 
 
 def caught(exc: Exception) -> errors.RtfsError:
@@ -181,6 +203,16 @@ def caught(exc: Exception) -> errors.RtfsError:
     return error
 
 
+def catchable(error: errors.RtfsError) -> bool:
+    """Whether a `catch` of everything sees it."""
+    return error.catchable
+
+
+def lookup(namespace: Namespace, name: str, or_nil: bool) -> Value:
+    """The value of a name that the program binds nowhere."""
+    return primitives.lookup(name, or_nil, namespace.names)
+
+
 def run_async(body: Callable[[], Value]) -> Value:
     """Without anything to overlap the body runs at once; the ticket is finished."""
     from rtfs.tickets import FinishedTicket
@@ -192,7 +224,7 @@ def run_async(body: Callable[[], Value]) -> Value:
 
 
 def _module(modules: Modules, code: Any) -> Value:
-    from rtfs.emit_python.backend import run_module
+    from rtfs.emit_python.artifact import run_module
 
     return run_module(modules, code)
 
@@ -209,10 +241,10 @@ def _with_hints(*args: Any) -> Value:
     return with_hints(*args)
 
 
-def _struct(node: ir.StructOf, namespace: Namespace) -> Value:
+def _struct(name: str, fields: TypeConstant, namespace: Namespace) -> Value:
     from rtfs.struct import constructor
 
-    return constructor(node, namespace)
+    return constructor(name, fields.type.entries, namespace)
 
 
 _HELPERS: Final[dict[str, Any]] = {
@@ -245,15 +277,17 @@ _HELPERS: Final[dict[str, Any]] = {
     "annotated": annotated,
     "bind": bind,
     "describe": describe,
-    "define_type": Namespace.define_type,
+    "define_type": define_type,
     "struct": _struct,
     "module": _module,
     "import": import_names,
     "qualified": Modules.qualified,
-    "lookup": primitives.lookup,
+    "lookup": lookup,
     "items": items,
     "caught": caught,
-    "catches": border.catches,
+    "catchable": catchable,
+    "in_categories": border.in_categories,
+    "was_thrown": border.was_thrown,
     "run_step": _run_step,
     "with_hints": _with_hints,
     "async": run_async,
@@ -264,10 +298,11 @@ _HELPERS: Final[dict[str, Any]] = {
 @cache
 def base_globals() -> dict[str, Any]:
     """The names every namespace starts with. Copy before use."""
-    from rtfs.emit_python.emitter import global_name
     from rtfs.stdlib.table import BUILTINS
 
-    named: dict[str, Any] = {global_name(name): entry.function for name, entry in BUILTINS.items()}
+    named: dict[str, Any] = {}
+    for name, entry in BUILTINS.items():
+        named[f"b·{name}"] = named[global_key(name)] = entry.function
     named.update({f"rt·{name}": value for name, value in _HELPERS.items()})
     named.update({f"rt·primitive·{name}": function for name, function in primitives.TABLE.items()})
     return named

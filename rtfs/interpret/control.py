@@ -44,7 +44,7 @@ def _qualified_ref(node: ir.QualifiedRef, env: Env, tail: bool) -> Value:
 def _dynamic_ref(node: ir.DynamicRef, env: Env, tail: bool) -> Value:
     from rtfs.primitives import lookup
 
-    return lookup(node.name, or_nil=node.or_nil)
+    return lookup(node.name, node.or_nil, env.world.namespace.names)
 
 
 @handles(ir.If)
@@ -88,7 +88,8 @@ def _bind(bindings: tuple[ir.Binding, ...], env: Env, label: Callable[[str], str
     """Evaluate bindings one after the other. `label` names their values in errors."""
     for binding in bindings:
         value = evaluate(binding.value, env)
-        env.values[binding.local.id] = checked(env, value, binding.type, label(binding.local.name))
+        name = label(binding.local.name)
+        env.values[binding.local.id] = checked(env, value, binding.type, name, binding.value.span)
 
 
 @handles(ir.Loop)

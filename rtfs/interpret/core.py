@@ -126,8 +126,12 @@ def evaluate(node: ir.Node, env: Env, tail: bool = False) -> Value:
         raise
 
 
-def checked(env: Env, value: Value, type_: Any, label: str) -> Value:
-    """`value`, if it belongs to `type_` or there is none to check."""
+def checked(env: Env, value: Value, type_: Any, label: str, span: Span | None = None) -> Value:
+    """`value`, which stands at `span`, if it belongs to `type_` or there is none to check."""
     if type_ is not None:
-        env.world.namespace.check(type_)(value, label)
+        try:
+            env.world.namespace.check(type_)(value, label)
+        except errors.RtfsError as error:
+            place(error, env.world.source, span)
+            raise
     return value

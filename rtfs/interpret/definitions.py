@@ -32,7 +32,7 @@ def _def_type(node: ir.DefType, env: Env, tail: bool) -> Value:
 
 @handles(ir.StructOf)
 def _struct_of(node: ir.StructOf, env: Env, tail: bool) -> Value:
-    return constructor(node, env.world.namespace)
+    return constructor(node.name, node.fields, env.world.namespace)
 
 
 @handles(ir.ModuleForm)
@@ -44,7 +44,7 @@ def _module_form(node: ir.ModuleForm, env: Env, tail: bool) -> Value:
     for form in node.body:
         evaluate(form, Env(world, None, TOP))
     outer.modules.add(namespace)
-    return module_value(node)
+    return module_value(node.name, node.docstring, node.exports)
 
 
 @handles(ir.Import)

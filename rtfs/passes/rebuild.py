@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from functools import cache
 from typing import Any, Final
 
 from rtfs import ir
@@ -18,15 +17,18 @@ _PLAIN: Final = frozenset(
 )
 
 
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    """The fields of a node or part that may hold nodes. Of `Step`, `name` and `params` do."""
-    all_names = [field.name for field in fields(kind)]
-    if kind is ir.Step:
-        return ("name", "options", "params", "body")
-    if kind is ir.Constant:
-        return ()
-    return tuple([name for name in all_names if name not in _PLAIN])
+#: the fields of a node or part that may hold nodes, by its kind; filled as kinds are met
+_FIELDS: Final[dict[type, tuple[str, ...]]] = {
+    ir.Step: ("name", "options", "params", "body"),
+    ir.Constant: (),
+}
+
+
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = _FIELDS[kind] = tuple([each.name for each in fields(kind) if each.name not in _PLAIN])
+    return found
 
 
 def rebuild(node: Any, change: Callable[[ir.Node], ir.Node]) -> Any:

@@ -66,4 +66,9 @@ SPECIAL_FORMS: Final[dict[str, tuple[str, str]]] = {
     "async": ("(async expr)", "Start expr; a ticket at once."),
     "await": ("(await ticket ms? default?)", "The value of a ticket."),
     "race": ("(race expr+)", "The first value to arrive."),
+    "macroexpand": ("(macroexpand 'form)", "What a call of a macro becomes."),
+    "resource:ref": ('(resource:ref "name")', "A value of the host's context, else @name as text; also @name."),
+    "capability": ('(capability "name" :key value …)', "A map that describes a capability."),
+    "plan": ('(plan "name" :key value …)', "A map that describes a plan."),
+    "resource": ("(resource name (property :key value) …)", "A map that describes a resource."),
 }

@@ -58,3 +58,30 @@ MODULES: Final[tuple[ModuleType, ...]] = (
 
 #: every builtin by each of its names
 BUILTINS: Final[Mapping[str, Builtin]] = MappingProxyType(REGISTERED)
+
+#: module → the heading of its group for readers
+TITLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "arithmetic": "Arithmetic and comparison",
+        "mathematics": "Mathematics",
+        "logic": "Logic and order",
+        "predicates": "Predicates",
+        "conversion": "Conversion",
+        "strings": "Strings",
+        "regex": "Regular expressions",
+        "json_text": "JSON",
+        "sequences": "Sequences",
+        "building": "Making collections",
+        "maps": "Maps",
+        "sets": "Sets",
+        "splitting": "Cutting collections",
+        "sorting": "Sorting",
+        "higher_order": "Functions over collections",
+        "functions": "Functions of functions",
+        "errors_lib": "Errors",
+        "tickets": "Tickets",
+        "misc": "Various",
+        "effects": "Effects",
+        "llm": "Language models",
+    }
+)

@@ -183,7 +183,7 @@ def test_deep_programs_are_checked_and_endless_ones_refused():
 
     assert check_unit(nested(10_000)) == []
     with pytest.raises(errors.StackOverflow):
-        check_unit(nested(300_000))
+        check_unit(nested(150_000))
 
 
 def test_deeply_nested_literals_stay_small():

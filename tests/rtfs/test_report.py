@@ -39,7 +39,7 @@ def error(span: Span | None = None, source: str | None = "p.rtfs") -> RtfsError:
     return errors.TypeMismatch("number", "string", "+", span=span, source=source)
 
 
-TITLE = "❌ TypeError: Type error in +: expected number, got string"
+TITLE = "❌ Type error in +: expected number, got string (TypeError)"
 
 
 def test_runtime_error_with_trace() -> None:
@@ -119,7 +119,7 @@ def test_a_long_trace_is_cut_in_the_middle() -> None:
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:
     shown = render(errors.Generic("\x1b]0;title\x07 \ud800 line\nbreak"), None)
-    assert shown == "❌ Generic: Runtime error: \\u001B]0;title\\u0007 \\uD800 line\nbreak"
+    assert shown == "❌ Runtime error: \\u001B]0;title\\u0007 \\uD800 line\nbreak (Generic)"
     shown.encode()
 
 

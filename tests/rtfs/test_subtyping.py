@@ -2,7 +2,8 @@
 
 import pytest
 
-from rtfs.subtyping import is_subtype, join, kinds, same_type
+from rtfs.subtyping import is_subtype, join, same_type
+from rtfs.type_kinds import kinds
 from rtfs.type_parser import parse_type_text as T  # noqa: N812
 from rtfs.type_parser import type_text
 from rtfs.values import Map, Vector

@@ -1,4 +1,4 @@
-"""Binding forms: `let`, `letrec`, `letfn`, `loop` and `recur`, `if-let`, `when-let`, `as->`."""
+"""Binding forms: `let`, `letrec`, `letfn`, `if-let`, `when-let`, `as->`, and what `loop` shares with them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from rtfs import errors, ir
 from rtfs.analyze.annotations import take_type
-from rtfs.analyze.core import Call, body, constant, count_args, frame_body, node, nodes, special
+from rtfs.analyze.core import Call, body, constant, count_args, frame_body, node, special
 from rtfs.analyze.expand import expand
 from rtfs.analyze.forms.definitions import clause_form
 from rtfs.analyze.forms.functions import split_function
 from rtfs.analyze.hoist import defined_names
 from rtfs.analyze.patterns import bind_parts, bind_value, is_pattern, name_of, symbols_in
-from rtfs.analyze.scope import Name, RecurTarget, Scope
+from rtfs.analyze.scope import Name, Scope
 from rtfs.analyze.syntax import (
     Item,
     describe,
@@ -116,23 +116,28 @@ def _no_binding(items: Sequence[Item], index: int, head: str) -> errors.InvalidP
 def let(call: Call, scope: Scope) -> ir.Node:
     """`(let [pattern (: T)? expr …] body+)`."""
     pairs = split_pairs(binding_vector(call), "let")
-    return _let(pairs, _body_of(call), scope.child(), call)
+    return _let(pairs, body_of(call), scope.child(), call)
 
 
-def _body_of(call: Call) -> list[Item]:
+def body_of(call: Call) -> list[Item]:
+    """The forms after the binding vector.
+
+    Raises:
+        InvalidProgram: there are none.
+    """
     if len(call.args) < 2:
         raise invalid(f"`{call.head}` has no body", call.span)
     return call.args[1:]
 
 
 def _let(pairs: Sequence[Pair], body_items: Sequence[Item], scope: Scope, call: Call) -> ir.Node:
-    _hoist(pairs, body_items, scope)
+    hoist_definitions(pairs, body_items, scope)
     bindings = bind_pairs(pairs, scope)
     inner = body(body_items, scope, call.span, call.tail)
     return ir.Let(tuple(bindings), inner, span=call.span) if bindings else inner
 
 
-def _hoist(pairs: Sequence[Pair], body_items: Sequence[Item], scope: Scope) -> None:
+def hoist_definitions(pairs: Sequence[Pair], body_items: Sequence[Item], scope: Scope) -> None:
     """Expect what `def`s in the bindings or the body bind, unless the bindings themselves bind it."""
     bound: set[str] = set()
     for pair in pairs:
@@ -187,9 +192,9 @@ def _is_function(item: Item, scope: Scope) -> bool:
 def letrec(call: Call, scope: Scope) -> ir.Node:
     """`(letrec [name expr …] body+)`: every name is known in every initialiser."""
     pairs = split_pairs(binding_vector(call), "letrec")
-    body_items = _body_of(call)
+    body_items = body_of(call)
     inner = scope.child()
-    _hoist(pairs, body_items, inner)
+    hoist_definitions(pairs, body_items, inner)
     locals_ = []
     for pair in pairs:
         name = name_of(split_metadata(pair.pattern)[1])
@@ -208,7 +213,7 @@ def letrec(call: Call, scope: Scope) -> ir.Node:
 def letfn(call: Call, scope: Scope) -> ir.Node:
     """`(letfn [(f [params] body+) …] body+)`."""
     pairs = [_function_pair(item, call) for item in binding_vector(call)]
-    return _let(pairs, _body_of(call), scope.child(), call)
+    return _let(pairs, body_of(call), scope.child(), call)
 
 
 def _function_pair(item: Item, call: Call) -> Pair:
@@ -222,77 +227,6 @@ def _function_pair(item: Item, call: Call) -> Pair:
     clauses = [clause_form(params, rest) for params, rest in form.clauses]
     made = Item(List([Symbol.of("fn"), *clauses]), bare.span)
     return Pair(inner.args[0], None, made)
-
-
-# ---------------------------------------------------------------- loop
-
-
-@special("loop", shadowable=True)
-def loop(call: Call, scope: Scope) -> ir.Node:
-    """`(loop [pattern expr …] body+)`.
-
-    Patterns with parts are taken apart twice: before the loop, for the initialisers after them, and in it.
-    """
-    pairs = split_pairs(binding_vector(call), "loop")
-    body_items = _body_of(call)
-    label = scope.analysis.shared.next_id()
-    outer = scope.child()
-    if all(name_of(split_metadata(pair.pattern)[1]) is not None for pair in pairs):
-        _hoist(pairs, body_items, outer)
-        bindings = []
-        for pair in pairs:
-            bindings += bind_value(pair.pattern, node(pair.value, outer), outer, pair.type)
-        return _loop(label, bindings, [], body_items, outer, call)
-    first, starts = _first_turn(pairs, outer)
-    inner = outer.child()
-    bindings, parts = [], []
-    for pair, start in zip(pairs, starts, strict=True):
-        local = inner.new_local(name_of(pair.pattern) or "value")
-        bindings.append(ir.Binding(local, start, pair.type))
-        parts += bind_parts(pair.pattern, local, inner)
-    _hoist(pairs, body_items, inner)
-    made = _loop(label, bindings, parts, body_items, inner, call)
-    return ir.Let(tuple(first), made, span=call.span)
-
-
-def _first_turn(pairs: Sequence[Pair], scope: Scope) -> tuple[list[ir.Binding], list[ir.Node]]:
-    """Bindings of the initial values and their parts, and references to those values."""
-    bindings: list[ir.Binding] = []
-    starts: list[ir.Node] = []
-    for pair in pairs:
-        local = scope.new_local(name_of(pair.pattern) or "value")
-        bindings.append(ir.Binding(local, node(pair.value, scope), pair.type))
-        bindings += bind_parts(pair.pattern, local, scope)
-        starts.append(ir.LocalRef(local, span=pair.value.span))
-    return bindings, starts
-
-
-def _loop(
-    label: int,
-    bindings: Sequence[ir.Binding],
-    parts: Sequence[ir.Binding],
-    body_items: Sequence[Item],
-    scope: Scope,
-    call: Call,
-) -> ir.Node:
-    scope.recur = RecurTarget(label, len(bindings), "loop")
-    inner = body(body_items, scope, call.span, tail=True)
-    if parts:
-        inner = ir.Let(tuple(parts), inner, span=call.span)
-    return ir.Loop(label, tuple(bindings), inner, span=call.span)
-
-
-@special("recur", shadowable=True)
-def recur(call: Call, scope: Scope) -> ir.Node:
-    """`(recur e*)`, in tail position of the nearest loop or function."""
-    target = scope.recur
-    if target is None:
-        raise invalid("`recur` stands in no `loop` or function", call.span)
-    if not call.tail:
-        raise invalid("`recur` must be in tail position, and not across `try`", call.span)
-    if len(call.args) != target.count:
-        raise errors.ArityMismatch(f"recur to {target.what}", str(target.count), len(call.args), span=call.span)
-    return ir.Recur(target.label, nodes(call.args, scope), span=call.span)
 
 
 # ---------------------------------------------------------------- if-let, when-let, as->

@@ -64,7 +64,7 @@ def _modifier(left: Item, right: Item, scope: Scope, call: Call) -> list[ir.Clau
         return [ir.LetClause(tuple(bind_pairs(pairs, scope)))]
     if name == "let":
         raise invalid(f"`:let` takes a vector of bindings, got {describe(right.form)}", right.span)
-    hint = nearest_hint(name, ("let", "when", "while"))
+    hint = nearest_hint(f":{name}", (":let", ":when", ":while"))
     raise invalid(f"`{call.head}` knows `:let`, `:when` and `:while`, not `:{name}`", left.span, hint)
 
 

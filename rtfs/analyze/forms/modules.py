@@ -163,7 +163,7 @@ def _spec(items: Sequence[Item], call: Call) -> _ImportSpec:
 def _option(spec: _ImportSpec, key: Item, value: Sequence[Item]) -> str:
     name = key.form.name if type(key.form) is Keyword else None
     if name not in ("as", "only", "refer"):
-        hint = None if name is None else nearest_hint(name, ("as", "only", "refer"))
+        hint = None if name is None else nearest_hint(f":{name}", (":as", ":only", ":refer"))
         raise invalid(f"an import knows `:as` and `:only`, not {describe(key.form)}", key.span, hint)
     form: Value = value[0].form if value else None
     if name == "as" and type(form) is Symbol:

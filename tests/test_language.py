@@ -1,0 +1,198 @@
+"""The language tested in the language: every case of `language/*.rtfs` on every backend.
+
+A file is ordinary RTFS text. Its top-level forms begin and end with lines. A line that ends in a marker is a case:
+
+    (+ 1 2) ; => 3                                    the value, as pr-str prints it
+    (first nil) ; !TypeError                          the category of the error, or P001 … P008
+    (+ 1 :a) ; !TypeError: expected number            and a part of its text or its hint
+    (let [a 1]
+      (nope a)) ; !UndefinedSymbol                    the marker stands on the line that the error points at
+    "abc ; !P008: never ends                          text that does not read
+
+    (def x 1)                                         a form without a marker: context of all cases below it
+    ; --- host                                        a new, empty context, here in the world `host` of `_WORLDS`
+
+A group of lines ends where its brackets are balanced, or at the next blank line: end what is never closed with
+one. A case runs as one program, its context before it; the other lines of the file are blank, so that errors
+point into the file. Modules come from `language/modules`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import rtfs
+from rtfs.errors import Generic, ReadError, RtfsError
+from rtfs.host import DictHost, Host, PureHost
+from rtfs.program import BACKENDS, FileModules
+from rtfs.reader import is_complete
+from rtfs.security import RuntimeContext
+from rtfs.values import Keyword, Map, Value
+
+_FOLDER = Path(__file__).parent / "language"
+_MODULES = FileModules(_FOLDER / "modules")
+_LIMITS = rtfs.Limits(deadline_s=20)
+#: a line with a marker; what stands before it is program text
+_MARKER = re.compile(r"(?P<text>.*?)\s*; (?:=> (?P<value>.*)|!(?P<code>\w+)(?:: (?P<part>.*))?)$")
+_NEW_CONTEXT = re.compile(r"; ---(?: (?P<world>\w+))?$")
+
+
+class Case(NamedTuple):
+    """A program and what must come of it. `value`, or `code` and a `part` of the error at `line`, counted from 1."""
+
+    name: str
+    program: str
+    world: str
+    line: int
+    value: str | None
+    code: str | None
+    part: str
+
+
+class Outcome(NamedTuple):
+    """What came of a program. All of it must be the same on every backend."""
+
+    value: str | None
+    code: str | None = None
+    text: str = ""
+    caught: str = ""
+    hint: str | None = None
+    line: int | None = None
+
+
+def _fail(*_: Value) -> Value:
+    raise Generic("the capability failed")
+
+
+def _raise(*_: Value) -> Value:
+    raise LookupError("nothing there")
+
+
+def _host() -> Host:
+    store: dict[Value, Value] = {}
+    capabilities: dict[str, Callable[..., Value]] = {
+        "demo.echo": lambda *args: args[0] if len(args) == 1 else list(args),
+        "demo.fail": _fail,
+        "demo.raise": _raise,
+        "ccos.io.println": lambda *args: None,
+        "ccos.io.log": lambda *args: None,
+        "ccos.io.file-exists": lambda path: path == "here",
+        "ccos.io.open-file": lambda path: f"text of {path}",
+        "ccos.network.http-fetch": lambda *request: Map({Keyword.of("asked"): list(request)}),
+        "ccos.system.current-timestamp-ms": lambda: 1_700_000_000_000,
+        "ccos.system.get-env": lambda name: f"${name}",
+        "ccos.system.sleep-ms": lambda ms: None,
+        "ccos.ai.llm-execute": lambda *args: list(args),
+        "ccos.capability.load": lambda name: name,
+        "ccos.state.kv.get": store.get,
+        "ccos.state.kv.put": store.__setitem__,
+        "ccos.state.counter.inc": lambda key: store.setdefault(key, 0),
+    }
+    return DictHost(capabilities, context={"user": "ada", "limit": 3})
+
+
+#: name → the host and what the program may do
+_WORLDS: dict[str, tuple[Callable[[], Host], RuntimeContext]] = {
+    "pure": (PureHost, RuntimeContext.pure()),
+    "full": (PureHost, RuntimeContext.full()),
+    "host": (_host, RuntimeContext.full()),
+    "controlled": (_host, RuntimeContext.controlled(["demo.echo", "ccos.io.*"])),
+    "quiet": (_host, RuntimeContext(level="full", denied_effects=frozenset({":compute"}))),
+    "alone": (_host, RuntimeContext(level="full", allow_inherit=False, allow_isolated=False)),
+    "planned": (_host, RuntimeContext(level="full", cross_plan_params={"goal": "tea", "user": "bob"})),
+}
+
+
+# ---------------------------------------------------------------- reading the files
+
+
+def _cases(path: Path) -> Iterator[Case]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    context: dict[int, str] = {}
+    world = "pure"
+    for start, end in _groups(lines):
+        group = lines[start:end]
+        separator = _NEW_CONTEXT.match(group[0])
+        if separator:
+            context, world = {}, separator["world"] or "pure"
+            continue
+        markers = [(line, found) for line in range(start, end) if (found := _MARKER.match(lines[line]))]
+        texts = dict(enumerate(group, start))
+        if not markers:
+            context |= texts
+            continue
+        assert len(markers) == 1, f"{path.name}:{end}: more than one marker in a form"
+        line, found = markers[0]
+        texts[line] = found["text"]
+        program = "\n".join((context | texts).get(each, "") for each in range(end))
+        name = f"{path.stem}:{line + 1}"
+        yield Case(name, program, world, line + 1, found["value"], found["code"], found["part"] or "")
+
+
+def _groups(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of each run of lines that is one form, or several, or text that does not read."""
+    start = 0
+    while start < len(lines):
+        text = lines[start].strip()
+        if not text or (text.startswith(";") and not _NEW_CONTEXT.match(text)):
+            start += 1
+            continue
+        end = start + 1
+        while end < len(lines) and lines[end].strip() and not is_complete(_plain(lines[start:end])):
+            end += 1
+        yield start, end
+        start = end
+
+
+def _plain(lines: list[str]) -> str:
+    return "\n".join(found["text"] if (found := _MARKER.match(line)) else line for line in lines)
+
+
+_ALL = [case for path in sorted(_FOLDER.glob("*.rtfs")) for case in _cases(path)]
+
+
+# ---------------------------------------------------------------- running them
+
+
+def _outcome(case: Case, backend: str) -> Outcome:
+    host, context = _WORLDS[case.world]
+    try:
+        value = rtfs.evaluate(
+            case.program,
+            host=host(),
+            context=context,
+            limits=_LIMITS,
+            backend=backend,
+            modules=_MODULES,
+        )
+        return Outcome(rtfs.pr_str(value))
+    except RtfsError as error:
+        code = error.code if isinstance(error, ReadError) else error.category
+        line = None if error.span is None else error.span.line
+        return Outcome(None, code, error.text(), error.caught_message(), error.hint, line)
+
+
+@pytest.mark.parametrize("case", _ALL, ids=lambda case: case.name)
+def test_case(case: Case) -> None:
+    found, *others = (_outcome(case, backend) for backend in BACKENDS)
+    assert all(other == found for other in others), (found, *others)
+    assert (found.value, found.code) == (case.value, case.code), found
+    if case.code is not None:
+        assert case.part in found.text or case.part in (found.hint or ""), found
+        assert found.line == case.line, found
+
+
+def test_there_are_cases() -> None:
+    """A suite that finds no files would pass, too."""
+    files = {case.name.split(":")[0] for case in _ALL}
+    assert files == {path.stem for path in _FOLDER.glob("*.rtfs")}
+    assert len(_ALL) > 900
+
+
+def test_names_of_worlds_are_known() -> None:
+    assert {case.world for case in _ALL} <= set(_WORLDS)
