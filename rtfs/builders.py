@@ -42,7 +42,7 @@ from rtfs.expressions import (
     to_form,
 )
 from rtfs.forms import COLON, MetaForm
-from rtfs.types import Optional_, Primitive, Type, UnionType
+from rtfs.types.model import Optional_, Primitive, Type, UnionType
 from rtfs.values import Keyword, List, Symbol, Value, Vector
 
 __all__ = [
@@ -73,7 +73,7 @@ def _type(text: str | Type) -> Type:
     Raises:
         RtfsError: the text is no type.
     """
-    from rtfs.type_parser import parse_type_text
+    from rtfs.types.parser import parse_type_text
 
     return parse_type_text(text) if isinstance(text, str) else text
 
@@ -81,7 +81,7 @@ def _type(text: str | Type) -> Type:
 def _type_forms(t: Type) -> tuple[Value, ...]:
     """The forms of a type in an annotation: two for `[:vector :int]?`."""
     from rtfs.reader import read
-    from rtfs.type_parser import type_text
+    from rtfs.types.parser import type_text
 
     return read(type_text(t)).forms
 

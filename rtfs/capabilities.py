@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtfs import errors
-from rtfs.types import AndType, MapEntry, MapOfType, MapType, Optional_, Type, UnionType
+from rtfs.types.model import AndType, MapEntry, MapOfType, MapType, Optional_, Type, UnionType
 from rtfs.values import Keyword, Map, Value, Vector
 
 
@@ -154,7 +154,7 @@ def check_output(capability_id: str, value: Value, schema: Type | None) -> None:
 def _check(capability_id: str, value: Value, schema: Type | None, side: str) -> None:
     if schema is None:
         return
-    from rtfs.type_check import TypeEnv, checker
+    from rtfs.types.check import TypeEnv, checker
 
     try:
         checker(schema, TypeEnv())(value, side.lower())

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rtfs.concrete import Node, parse
 from rtfs.reader import read
+from rtfs.reader.concrete import Node, parse
 
 WIDTH: Final = 100
 #: a form that needs several lines may begin on the line under way up to this column

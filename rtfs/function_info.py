@@ -24,7 +24,7 @@ def functions_of(unit: ir.Unit) -> Iterator[tuple[ir.Lambda, FunctionInfo]]:
 def describe(node: ir.Lambda, module: str | None) -> FunctionInfo:
     """The facts about one function. Of several arities the first counts."""
     from rtfs.ir_codec import content_hash
-    from rtfs.type_parser import type_text
+    from rtfs.types.parser import type_text
 
     arity = node.arities[0]
     params = [*arity.params, *([arity.rest] if arity.rest else [])]

@@ -34,7 +34,7 @@ from rtfs.host_protocol import (
 )
 from rtfs.run import charge_output, poll
 from rtfs.security import RuntimeContext
-from rtfs.types import MapEntry, MapType, Primitive, Type
+from rtfs.types.model import MapEntry, MapType, Primitive, Type
 from rtfs.values import INT_MAX, INT_MIN, Keyword, Map, Value, member_key, type_name
 
 __all__ = [

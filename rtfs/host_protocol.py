@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, override
 
 from rtfs import errors
-from rtfs.types import Type
+from rtfs.types.model import Type
 from rtfs.values import Map, Value
 
 if TYPE_CHECKING:

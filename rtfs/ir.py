@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from rtfs.delegation import DelegationHint
 from rtfs.errors import Span
-from rtfs.types import MapEntry, Type
+from rtfs.types.model import MapEntry, Type
 from rtfs.values import Value
 
 #: version of the meaning of these nodes; part of every content hash and cache key

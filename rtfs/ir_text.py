@@ -14,8 +14,8 @@ from rtfs import ir
 from rtfs.delegation import DelegationHint
 from rtfs.printer import pr_str
 from rtfs.run import deep_recursion
-from rtfs.type_text import type_text
-from rtfs.types import Type
+from rtfs.types.model import Type
+from rtfs.types.text import type_text
 from rtfs.values import Value
 
 WIDTH: Final = 100

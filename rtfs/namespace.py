@@ -16,8 +16,8 @@ from rtfs.values import Value
 if TYPE_CHECKING:
     from rtfs import ir
     from rtfs.stdlib.registry import Builtin
-    from rtfs.type_check import TypeEnv
-    from rtfs.types import Type
+    from rtfs.types.check import TypeEnv
+    from rtfs.types.model import Type
 
 #: called with each function as it is made: gives the function itself, or a stub that stands for it
 type BindFunction = Callable[[ir.Lambda, Callable[..., Value]], Callable[..., Value]]
@@ -121,7 +121,7 @@ class Namespace:
     def type_env(self) -> TypeEnv:
         """What the names inside types mean here."""
         if self._type_env is None:
-            from rtfs.type_check import TypeEnv
+            from rtfs.types.check import TypeEnv
 
             self._type_env = TypeEnv(aliases=self.types, function=self._predicate)
         return self._type_env
@@ -138,7 +138,7 @@ class Namespace:
         """The check for `type_`, made once."""
         known = self._checks.get(id(type_))
         if known is None:
-            from rtfs.type_check import checker
+            from rtfs.types.check import checker
 
             known = self._checks[id(type_)] = (type_, checker(type_, self.type_env))
         return known[1]

@@ -10,7 +10,7 @@ from rtfs.namespace import Check, Namespace
 from rtfs.values import Keyword, Map, Value, type_name
 
 if TYPE_CHECKING:
-    from rtfs.types import MapEntry
+    from rtfs.types.model import MapEntry
 
 
 def constructor(name: str, entries: tuple[MapEntry, ...], namespace: Namespace) -> Callable[[Value], Value]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rtfs.analyze.syntax import Item, invalid, is_colon, is_symbol
-from rtfs.types import Type
+from rtfs.types.model import Type
 from rtfs.values import Keyword, Vector
 
 
 def take_type(items: Sequence[Item], index: int) -> tuple[Type, int]:
     """The type at `index`, and the index after it; `[…] ?` is read as one type."""
-    from rtfs.type_parser import optional, parse_type
+    from rtfs.types.parser import optional, parse_type
 
     if index >= len(items):
         raise invalid("a type belongs after `:`", items[-1].span)

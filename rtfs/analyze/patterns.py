@@ -25,7 +25,7 @@ from rtfs.analyze.syntax import (
 from rtfs.errors import Span
 from rtfs.forms import MetaForm
 from rtfs.ir import Local
-from rtfs.types import Type
+from rtfs.types.model import Type
 from rtfs.values import MAP_KEY_TYPES, Keyword, Map, Symbol, Value, Vector
 
 

@@ -11,7 +11,7 @@ from rtfs.cli.console import Console, Exit, describe, place, text_at_fault
 from rtfs.cli.sources import Source, read_program
 
 if TYPE_CHECKING:
-    from rtfs.check import Problem
+    from rtfs.check.unit import Problem
     from rtfs.program import FileModules
 
 _EXAMPLES = (
@@ -49,7 +49,7 @@ def _counted(number: int, noun: str) -> str:
 def _check(source: Source, modules: FileModules, console: Console) -> dict[str, Any]:
     """The JSON report on one program; also shown to people unless they asked for JSON."""
     import rtfs
-    from rtfs.check import check_unit
+    from rtfs.check.unit import check_unit
     from rtfs.errors import RtfsError
 
     try:

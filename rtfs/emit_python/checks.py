@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from rtfs import ir, types
+from rtfs import ir
 from rtfs.emit_python import facts as f
 from rtfs.emit_python.emitter import Emitter, checked_type
 from rtfs.emit_python.facts import Fact
+from rtfs.types import model as types
 
 #: primitive → Python type whose members all belong to it
 _EXACT: Final = {
@@ -28,7 +29,10 @@ def proven(fact: Fact, declared: types.Type | None) -> bool:
     """Whether a value with `fact` certainly belongs to `declared`."""
     if not checked_type(declared):
         return True
-    return isinstance(declared, types.Primitive) and fact.only(f.of_type(declared).kinds & ~f.OTHER)
+    if not isinstance(declared, types.Primitive):
+        return False
+    members = f.of_type(declared).kinds
+    return members != f.ALL and fact.only(members)  # ALL: facts do not know this type
 
 
 def cast_value(

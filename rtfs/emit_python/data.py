@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 
-from rtfs import ir, types
+from rtfs import ir
 from rtfs.emit_python import facts as f
 from rtfs.emit_python.checks import cast_value
 from rtfs.emit_python.emitter import Destination, Emitter, FunctionState, checked_type
 from rtfs.emit_python.facts import ANY, Fact
 from rtfs.emit_python.functions import emit_lambda, emit_thunk
 from rtfs.namespace import def_label, global_key
+from rtfs.types import model as types
 from rtfs.values import MAP_KEY_TYPES, Map
 
 type Typed = tuple[ast.expr, Fact]

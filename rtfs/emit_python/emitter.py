@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypedDict
 
-from rtfs import ir, types
+from rtfs import ir
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
 from rtfs.emit_python.frozen import TypeConstant
 from rtfs.emit_python.tailcalls import TailCalls
 from rtfs.errors import Span
 from rtfs.interpret.scopes import homes
 from rtfs.ir_walk import locals_of
+from rtfs.types import model as types
 from rtfs.values import Keyword, Value
 
 #: longest chain of nested expressions in one Python expression; deeper ones go through temporaries

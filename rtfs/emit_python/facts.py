@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from rtfs import types
+from rtfs.types import model as types
 from rtfs.values import INT_MAX, INT_MIN, Keyword, List, Map, Set, Value, Vector
 
 NIL: Final = 1

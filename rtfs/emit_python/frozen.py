@@ -27,7 +27,7 @@ class TypeConstant:
 
     @property
     def type(self) -> Any:
-        """The `rtfs.types.Type`."""
+        """The `rtfs.types.model.Type`."""
         if self._type is None:
             self._type = _thawed_record(self._frozen)
         return self._type
@@ -69,7 +69,7 @@ def freeze(value: Value) -> Any:
 
 def _frozen_record(part: Any) -> Any:
     """A type: its class and fields; within it tuples and values."""
-    if type(part).__module__ == "rtfs.types":
+    if type(part).__module__ == "rtfs.types.model":
         names = type(part).__match_args__
         return ("record", type(part).__name__, tuple(_frozen_record(getattr(part, name)) for name in names))
     if type(part) is tuple:
@@ -80,7 +80,7 @@ def _frozen_record(part: Any) -> Any:
 def _thawed_record(frozen: Any) -> Any:
     tag = frozen[0]
     if tag == "record":
-        from rtfs import types
+        from rtfs.types import model as types
 
         return getattr(types, frozen[1])(*(_thawed_record(item) for item in frozen[2]))
     if tag == "tuple":

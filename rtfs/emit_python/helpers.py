@@ -146,7 +146,7 @@ def check_rest(declared: TypeConstant, rest: Value, label: str, namespace: Names
 
 def matches(declared: TypeConstant, value: Value, namespace: Namespace) -> bool:
     """Whether `value` belongs to the type."""
-    from rtfs.type_check import matches as type_matches
+    from rtfs.types.check import matches as type_matches
 
     return type_matches(value, declared.type, namespace.type_env)
 

@@ -48,6 +48,6 @@ def _cast(node: ir.Cast, env: Env, tail: bool) -> Value:
 
 @handles(ir.IsType)
 def _is_type(node: ir.IsType, env: Env, tail: bool) -> Value:
-    from rtfs.type_check import matches
+    from rtfs.types.check import matches
 
     return matches(evaluate(node.value, env), node.type, env.world.namespace.type_env)

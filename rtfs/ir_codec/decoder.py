@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from rtfs import errors, forms, ir, types
+from rtfs import errors, forms, ir
 from rtfs.errors import Span
 from rtfs.ir_codec.schema import (
     FIRST_RECORD,
@@ -19,7 +19,8 @@ from rtfs.ir_codec.schema import (
     is_value,
 )
 from rtfs.ir_codec.verify import verify
-from rtfs.type_shapes import PRIMITIVE_KINDS
+from rtfs.types import model as types
+from rtfs.types.shapes import PRIMITIVE_KINDS
 from rtfs.values import INT_MAX, INT_MIN, MAP_KEY_TYPES, List, Map, Set, Vector
 
 #: a varint of this many bytes holds any 64-bit number

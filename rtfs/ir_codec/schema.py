@@ -30,7 +30,8 @@ from typing import (
     get_type_hints,
 )
 
-from rtfs import delegation, forms, ir, types, values
+from rtfs import delegation, forms, ir, values
+from rtfs.types import model as types
 
 MAGIC: Final = b"RTIR"
 FORMAT_VERSION: Final = 1

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rtfs.lexer import scan
+from rtfs.reader.lexer import scan
 from rtfs.repl.special import SPECIAL_FORMS
 
 _NAME_AT_END: Final = re.compile(r"[^\s,()\[\]{}\";'`~^@#]+\Z")

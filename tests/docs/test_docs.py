@@ -27,7 +27,7 @@ from typing import NamedTuple
 import pytest
 
 import rtfs
-from rtfs.check import CODES
+from rtfs.check.unit import CODES
 from rtfs.cli.console import Console, Exit, Output
 from rtfs.cli.options import HARMLESS
 from rtfs.errors import ReadError, RtfsError
@@ -122,9 +122,7 @@ def pieces(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
     spans = read(text, EXAMPLE).spans
-    marks = [
-        (lines[s.line - 1] + s.column - 1, lines[s.end_line - 1] + s.end_column - 1) for s in spans
-    ]
+    marks = [(lines[s.line - 1] + s.column - 1, lines[s.end_line - 1] + s.end_column - 1) for s in spans]
     for (begin, end), (following, _) in pairwise([*marks, (len(text), len(text))]):
         yield text[begin:end], text[end:following]
 
@@ -311,9 +309,15 @@ def categories(base: type[RtfsError] = RtfsError) -> Iterator[str]:
 #: what can be reported → the text by which an example in errors.md shows it
 REPORTED = {
     **{code: rf"\({code}\)$" for code in ReadError.KINDS.values()},
-    **{category: rf"^❌ .*\({category}\)$|^rtfs\.errors\.{category}: " for category in sorted(set(categories()))},
+    **{
+        category: rf"^❌ .*\({category}\)$|^rtfs\.errors\.{category}: "
+        for category in sorted(set(categories()))
+    },
     **{code: rf"^{EXAMPLE}:\d+:\d+: \w+: .* \({code}\)$" for code in CODES},
-    **{f"exit code {code}": rf"^\$ .*echo .*\?.*\n{code}$|^\$ .*PIPESTATUS.*\n{code}$" for code in map(int, Exit)},
+    **{
+        f"exit code {code}": rf"^\$ .*echo .*\?.*\n{code}$|^\$ .*PIPESTATUS.*\n{code}$"
+        for code in map(int, Exit)
+    },
 }
 #: ParseError is shown by its codes, exit code 70 would be a bug to be mended
 WITHOUT_EXAMPLE = {"ParseError", "exit code 70"}

@@ -51,9 +51,7 @@ class Generator:
         pick = self._random
         if kind not in LEAVES:  # a part of the syntax, such as a type
             return self._filled(pick.choice(TEMPLATES[kind]), kind)
-        if pick.random() < self._noise:
-            kind = pick.choice(ANY)
-        elif kind == "any":
+        if pick.random() < self._noise or kind == "any":
             kind = pick.choice(ANY)
         self._fuel -= 1
         names = self._scope.get(kind)

@@ -14,7 +14,23 @@ from rtfs.stdlib.table import BUILTINS
 
 #: every kind an expression may have. `ints`: vector of integers; `f1`, `f2`: functions of one and two arguments;
 #: `fi`, `fp`: integer to integer and to boolean; `fr`: two integers to one; `fs`: string to string
-ANY: Final = ("int", "num", "str", "bool", "kw", "nil", "ints", "vec", "list", "map", "set", "f1", "fi", "err", "sym")
+ANY: Final = (
+    "int",
+    "num",
+    "str",
+    "bool",
+    "kw",
+    "nil",
+    "ints",
+    "vec",
+    "list",
+    "map",
+    "set",
+    "f1",
+    "fi",
+    "err",
+    "sym",
+)
 
 LEAVES: Final[dict[str, tuple[str, ...]]] = {
     "any": ("nil", "1"),
@@ -37,7 +53,7 @@ LEAVES: Final[dict[str, tuple[str, ...]]] = {
     "sym": ("'a", "'b/c", "'x#"),
     "ints": ("[]", "[1]", "[1 2 3]", "[3 1 2 3]", "[-1 0 1]", "[5 4 3 2 1 0]"),
     "vec": ("[]", "[nil]", "[1 :a]", '["a" 1.5 nil]', "[[1] [2 3]]", "[:a 1 :b 2]", "[{:a 1} {:a 2 :b 3}]"),
-    "list": ("()", "'(1)", "'(1 2 3)", "'(a (b [c]) \"d\")", "(list 1 :a)"),
+    "list": ("()", "'(1)", "'(1 2 3)", '\'(a (b [c]) "d")', "(list 1 :a)"),
     "map": ("{}", "{:a 1}", "{:a 1 :b 2}", '{"a" 1 2 :b}', "{:a {:b {:c 1}}}", "{1 2 3 4}", "{:b nil :a 0}"),
     "set": ("#{}", "#{1}", "#{1 2 3}", '#{:a "a" 1.0 1 nil}', "#{[1] (list 1) {}}"),
     "f1": ("identity", "str", "type-name", ":a", "inc", "not", "count", "pr-str", "vector", "first", "{:a 1}"),
@@ -85,7 +101,7 @@ _EVERYWHERE: Final = (
     "(do (defn <f!> [<x!>] <x@int><f@fi><int>) <.>)",
     "(cond <bool> <.> <any> <.> :else <.>)",
     "(cond <bool> <.>)",
-    "(case <any> 1 <.> :a <.> (2 3 \"a\") <.> <.>)",
+    '(case <any> 1 <.> :a <.> (2 3 "a") <.> <.>)',
     "(case <int> 1 <.> 2 <.>)",
     "(match <any> 1 <.> :a <.> nil <.> [<x!> <y!>] <x@any><y@any><.> _ <.>)",
     "(match <vec> [] <.> [<x!>] <x@any><.> [<x> & <r!>] <r@vec><.>)",
@@ -93,12 +109,12 @@ _EVERYWHERE: Final = (
     "(match <any> (:type :int) <.> [:vector :int] <.> [:union :string :keyword] <.> (:type :map) <.> _ <.>)",
     "(match <int> <x!> when (> <x> 3) <x@int><.> (:as <s!> 2) <s@int><.> _ <.>)",
     "(match <any> (:as <x!> [_ _]) <x@any><.> [_ :as <w!>] <w@vec><.> (quote a) <.> _ <.>)",
-    "(match <any> \"a\" <.> 2.5 <.> true <.> {} <.>)",
+    '(match <any> "a" <.> 2.5 <.> true <.> {} <.>)',
     "(try <.> (catch <x!> <x@err><.>))",
     "(try <.> (catch Exception <x!> <x@err><.>))",
     "(try <.> (catch TypeError <x!> <.>) (catch :arity-mismatch <x> <.>) (finally <any>))",
     "(try <.> (catch ArithmeticException <x!> <x@err><.>) (catch RuntimeError <y!> <y@err><.>))",
-    "(try (throw <any>) (catch :a <x!> <x@err><.>) (catch \"abc\" <x> <.>) (catch _ <x> <.>))",
+    '(try (throw <any>) (catch :a <x!> <x@err><.>) (catch "abc" <x> <.>) (catch _ <x> <.>))',
     "(try (throw {:type <kw> :message <str> :data <any>}) (catch :a <x!> <x@err><.>) (catch <y!> <y@err><.>))",
     "(try (throw <err>) (catch Oops <x!> <.>) (catch IllegalArgumentException <x> <.>) (catch e <.>))",
     "(try <.> (finally <any>))",
@@ -221,22 +237,56 @@ _OF_KIND: Final[dict[str, str]] = {
     "fr": "(fn [<x!> <y!>] <x@int><y@int><int>)|#(- %2 %1)|(fn [<x!> & [<y!>]] <x@int><y@int><int>)",
     "fs": "(fn [<x!>] <x@str><str>)|#(str % <any>)|(comp <fs> <fs>)|(partial str <any>)",
     "small": "(count <ints>)|(min 4 <int>)|(inc 1)|(mod <int> 5)",
-    "err": '(ex-info <str> <any>)|(ex-info <str> {:a <any>})|(Exception. <str>)|(try (throw <any>) (catch e e))|(try (/ <int> 0) (catch e e))|(RuntimeError. <str> <any>)|(try <any> (catch <x!> <x>))|(try (nth [] <int>) (catch e e))',
+    "err": "(ex-info <str> <any>)|(ex-info <str> {:a <any>})|(Exception. <str>)|(try (throw <any>) (catch e e))|(try (/ <int> 0) (catch e e))|(RuntimeError. <str> <any>)|(try <any> (catch <x!> <x>))|(try (nth [] <int>) (catch e e))",
     "ticket": "(async <any>)|(async (await <ticket>))",
     "any": "",
 }
 
 #: parts of the syntax that are no expressions
 _SYNTAX: Final[dict[str, tuple[str, ...]]] = {
-    "typedint": (":int <int>", ":number <int>", ": float <int>", "[:and :int [:> 0]] <int>", "[:union :int :string] <int>", "[:enum 1 2 3] <int>", ":string <int>", ":int? <int>", "[:and :int [:in-range 0 10]] <small>"),
+    "typedint": (
+        ":int <int>",
+        ":number <int>",
+        ": float <int>",
+        ":[:and :int [:> 0]] <int>",
+        ":[:union :int :string] <int>",
+        ":[:enum 1 2 3] <int>",
+        ":string <int>",
+        ":int? <int>",
+        ":[:and :int [:in-range 0 10]] <small>",
+    ),
     "typedany": (
-        *("[:vector :int] <ints>", "[:map [:a :int]] <map>", "[:map [:a :any] [:b :int ?]] <map>", "[:map-of :keyword :any] <map>"),
-        *("[:tuple :int :string] [<int> <str>]", "[:and :string [:min-length 1]] <str>", "[:and :string [:matches-regex \"a\"]] <str>"),
-        *(":bool <bool>", ":any <any>", ":never <any>", "[:fn [:int] :int] <fi>", "[:list :any] <list>", "[:set :int] <set>", ":error <err>"),
-        *("[:array :int [3]] <ints>", "[:and [:vector :any] [:non-empty]] <vec>", ":nil <nil>", ":Missing <any>", "[:val 3] <int>", "[:map [:a :int] [:* :string]] <map>"),
+        *(
+            ":[:vector :int] <ints>",
+            ":[:map [:a :int]] <map>",
+            ":[:map [:a :any] [:b :int ?]] <map>",
+            ":[:map-of :keyword :any] <map>",
+        ),
+        *(
+            ":[:tuple :int :string] [<int> <str>]",
+            ":[:and :string [:min-length 1]] <str>",
+            ':[:and :string [:matches-regex "a"]] <str>',
+        ),
+        *(
+            ":bool <bool>",
+            ":any <any>",
+            ":never <any>",
+            ":[:fn [:int] :int] <fi>",
+            ":[:list :any] <list>",
+            ":[:set :int] <set>",
+            ":error <err>",
+        ),
+        *(
+            ":[:array :int [3]] <ints>",
+            ":[:and [:vector :any] [:non-empty]] <vec>",
+            ":nil <nil>",
+            ":Missing <any>",
+            ":[:val 3] <int>",
+            ":[:map [:a :int] [:* :string]] <map>",
+        ),
     ),
     "re": ('"a"', '"[0-9]+"', '"^a.*c$"', '"(a|b)+"', '"("', '"\\\\w+"', '""', '"(?i)A"'),
-    "key": (":a", ":b", "\"a\"", "7", ":c"),
+    "key": (":a", ":b", '"a"', "7", ":c"),
     "uq": ("a", "b", "1", ":k", "x#", "nil"),
     "symx": ("abc", "a/b", "λ", "+"),
 }
@@ -257,7 +307,7 @@ TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 #: callees for calls with any arguments
-WILD: Final = (*sorted(BUILTINS), "recur", "<any>", "<f1>", "undefined-name", "quote", "get", "or", "and")
+WILD: Final = (*sorted(BUILTINS), "<any>", "<f1>", "undefined-name", "get", "or", "and")
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,30 +323,63 @@ DEFINITIONS: Final = (
     Definition("(def <f> : int <int>)", {"int": ("<f>",)}),
     Definition('(def <f> "doc" <any>)', {"vec": ("[<f>]",)}),
     Definition("(defn <f> [<x!>] <x@int><int>)", {"int": ("(<f> <int>)",), "fi": ("<f>",)}),
-    Definition('(defn <f> "doc" [<x!> :int <y!> :int] :int <x@int><y@int><int>)', {"int": ("(<f> <int> <int>)",), "fr": ("<f>",)}),
+    Definition(
+        '(defn <f> "doc" [<x!> :int <y!> :int] :int <x@int><y@int><int>)',
+        {"int": ("(<f> <int> <int>)",), "fr": ("<f>",)},
+    ),
     Definition(
         "(defn <f> [n] (if (<= n 0) <int> (<g> (dec n))))\n(defn <g> [n] (if (<= n 0) <int> (<f> (- n 2))))",
         {"int": ("(<f> <small>)", "(<g> 20)")},
     ),
-    Definition("(defn <f> [n] (if (< n 2) n (+ (<f> (- n 1)) (<f> (- n 2)))))", {"int": ("(<f> <small>)", "(<f> 8)")}),
+    Definition(
+        "(defn <f> [n] (if (< n 2) n (+ (<f> (- n 1)) (<f> (- n 2)))))", {"int": ("(<f> <small>)", "(<f> 8)")}
+    ),
     Definition(
         "(defn <f> ([] <int>) ([<x!>] <x@int><int>) ([<x> <y!> & <r!>] <y@int><r@list><int>))",
-        {"int": ("(<f>)", "(<f> <int>)", "(<f> <int> <int>)", "(<f> <int> <int> <any>)"), "fi": ("<f>",), "fr": ("<f>",)},
+        {
+            "int": ("(<f>)", "(<f> <int>)", "(<f> <int> <int>)", "(<f> <int> <int> <any>)"),
+            "fi": ("<f>",),
+            "fr": ("<f>",),
+        },
     ),
-    Definition("(defn <f> [<x!> & <r!> :int] <x@any><r@list><any>)", {"vec": ("[(<f> <any> <int> <int>)]",), "f2": ("<f>",)}),
-    Definition("(defn <f> [{:keys [a b] :or {b <int>}} [<x!> & <y!>]] <x@any><y@vec><any>)", {"vec": ("[(<f> <map> <vec>)]",)}),
-    Definition("(defmacro <f> [c & body] `(if ~c (do ~@body) nil))", {"int": ("(<f> <bool> <any> <int>)",), "str": ("(<f> <any> <str>)",)}),
+    Definition(
+        "(defn <f> [<x!> & <r!> :int] <x@any><r@list><any>)",
+        {"vec": ("[(<f> <any> <int> <int>)]",), "f2": ("<f>",)},
+    ),
+    Definition(
+        "(defn <f> [{:keys [a b] :or {b <int>}} [<x!> & <y!>]] <x@any><y@vec><any>)",
+        {"vec": ("[(<f> <map> <vec>)]",)},
+    ),
+    Definition(
+        "(defmacro <f> [c & body] `(if ~c (do ~@body) nil))",
+        {"int": ("(<f> <bool> <any> <int>)",), "str": ("(<f> <any> <str>)",)},
+    ),
     Definition("(defmacro <f> [x] `(let [v# ~x] [v# v#]))", {"vec": ("(<f> <any>)",)}),
     Definition("(defmacro <f> [& xs] (cons 'vector (reverse xs)))", {"vec": ("(<f> <any> <int>)",)}),
     Definition(
-        "(defn <g> [x] (list '+ x <small>))\n(defmacro <f> [x] (<g> x))", {"int": ("(<f> <int>)", "(eval-free (<f> <int>))".replace("eval-free", "identity"))}
+        "(defn <g> [x] (list '+ x <small>))\n(defmacro <f> [x] (<g> x))",
+        {"int": ("(<f> <int>)", "(eval-free (<f> <int>))".replace("eval-free", "identity"))},
     ),
-    Definition("(deftype <f> [:map [:a :int] [:next <f> ?]])".replace("<f> ?", ":any ?"), {"map": ("(let [t :<f> <map>] t)",)}),
-    Definition("(deftype <f> [:union :nil [:tuple :int <f>]])", {"vec": ("(let [t :<f> [<int> [<int> nil]]] t)",)}),
-    Definition("(defstruct <f> :a Int :b String?)".replace("Int", ":int").replace("String?", ":string?"), {"map": ("(<f> {:a <int> :b <str>})", "(<f> <map>)")}),
-    Definition("(module m.<f> (:exports [go]) (defn hid [x] <int>) (defn go [x] (+ x (hid x))))", {"int": ("(m.<f>/go <int>)", "(m.<f>/hid <int>)")}),
+    Definition(
+        "(deftype <f> [:map [:a :int] [:next <f> ?]])".replace("<f> ?", ":any ?"),
+        {"map": ("(let [t :<f> <map>] t)",)},
+    ),
+    Definition(
+        "(deftype <f> [:union :nil [:tuple :int <f>]])", {"vec": ("(let [t :<f> [<int> [<int> nil]]] t)",)}
+    ),
+    Definition(
+        "(defstruct <f> :a Int :b String?)".replace("Int", ":int").replace("String?", ":string?"),
+        {"map": ("(<f> {:a <int> :b <str>})", "(<f> <map>)")},
+    ),
+    Definition(
+        "(module m.<f> (:exports [go]) (defn hid [x] <int>) (defn go [x] (+ x (hid x))))",
+        {"int": ("(m.<f>/go <int>)", "(m.<f>/hid <int>)")},
+    ),
     Definition("(module m.<f> (:exports [v]) (def v <any>))\n(import m.<f> :as <f>)", {"vec": ("[<f>/v]",)}),
     Definition("(defn ^:delegation :local <f> [x] (+ x <int>))", {"int": ("(<f> <int>)",)}),
-    Definition("(defn <f> [<x!>] <x@vec>(match <x> [:add a b] (+ a b) [:neg a] (- a) [k & _] [k] _ <any>))", {"vec": ("[(<f> [:add <int> <int>]) (<f> <any>)]",)}),
+    Definition(
+        "(defn <f> [<x!>] <x@vec>(match <x> [:add a b] (+ a b) [:neg a] (- a) [k & _] [k] _ <any>))",
+        {"vec": ("[(<f> [:add <int> <int>]) (<f> <any>)]",)},
+    ),
     Definition("(do (def <f> <int>) (def <f> (+ <f> 1)))", {"int": ("<f>",)}),
 )

@@ -6,7 +6,7 @@ import pytest
 
 from rtfs import errors
 from rtfs.capabilities import check_input, check_output, default_effects, effect_label, normalise
-from rtfs.type_parser import parse_type_text
+from rtfs.types.parser import parse_type_text
 from rtfs.values import Keyword, Map, Vector
 
 K = Keyword.of

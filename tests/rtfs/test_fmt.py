@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from rtfs.errors import ReadError
 from rtfs.fmt import format_source
-from rtfs.lexer import scan
 from rtfs.printer import pr_str
 from rtfs.reader import read
+from rtfs.reader.lexer import scan
 
 _LONG = "argument-with-a-long-name"
 

@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from rtfs import ir, types
+from rtfs import ir
 from rtfs.delegation import DelegationHint
 from rtfs.ir_text import _WRITERS, WIDTH, ir_text, node_text
+from rtfs.types import model as types
 from rtfs.values import Keyword, List, Symbol, Vector
 
 N, XS, E = ir.Local(1, "n"), ir.Local(2, "xs"), ir.Local(3, "e")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rtfs import errors, types
+from rtfs import errors
 from rtfs.namespace import STDLIB, Modules, Namespace, builtins
+from rtfs.types import model as types
 
 
 def test_a_global_hides_the_builtin_of_its_name():

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rtfs import errors
 from rtfs.forms import MetaForm
 from rtfs.host import PureHost
-from rtfs.literals import is_keyword, is_symbol
 from rtfs.printer import pr_str, pretty, to_str
 from rtfs.reader import read
+from rtfs.reader.literals import is_keyword, is_symbol
 from rtfs.run import Limits, Run, running
 from rtfs.security import RuntimeContext
 from rtfs.values import (

@@ -11,7 +11,7 @@ from rtfs.capabilities import Capability
 from rtfs.host import DictHost, PureHost
 from rtfs.run import MIB, Limits, Run, running
 from rtfs.security import RuntimeContext, call_capability
-from rtfs.type_parser import parse_type_text
+from rtfs.types.parser import parse_type_text
 from rtfs.values import Keyword, Map, Set, Vector
 
 PURE, FULL = RuntimeContext.pure(), RuntimeContext.full()

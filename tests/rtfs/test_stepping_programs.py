@@ -10,7 +10,7 @@ from rtfs.host import Complete, RequiresHost
 from rtfs.printer import pr_str
 from rtfs.program import compile
 from rtfs.security import RuntimeContext
-from rtfs.stepping import HostDelegate, Stepper
+from rtfs.stepping import HostDelegate
 
 
 @pytest.fixture(params=["python", "interpreter"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rtfs import errors, ir, types
+from rtfs import errors, ir
 from rtfs.namespace import Namespace
 from rtfs.stdlib.registry import arity
 from rtfs.struct import constructor
-from rtfs.types import MapEntry
+from rtfs.types import model as types
+from rtfs.types.model import MapEntry
 from rtfs.values import Keyword, Map, is_function
 
 POINT = ir.StructOf(

@@ -23,7 +23,7 @@ from rtfs.analyze.syntax import (
     items_of,
     split_metadata,
 )
-from rtfs.types import Type
+from rtfs.types.model import Type
 from rtfs.values import Keyword, List, Symbol, Vector
 
 

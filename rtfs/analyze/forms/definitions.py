@@ -12,7 +12,7 @@ from rtfs.analyze.forms.functions import function, split_function
 from rtfs.analyze.scope import Scope
 from rtfs.analyze.syntax import Item, Metadata, describe, invalid, split_metadata
 from rtfs.errors import Span
-from rtfs.types import MapEntry, MapType, Optional_, Type
+from rtfs.types.model import MapEntry, MapType, Optional_, Type
 from rtfs.values import Keyword, List, Map, Symbol, Value
 
 

@@ -21,7 +21,7 @@ from rtfs.analyze.syntax import (
     split_metadata,
 )
 from rtfs.errors import Span
-from rtfs.types import Type
+from rtfs.types.model import Type
 from rtfs.values import List, Symbol, Vector
 
 

@@ -28,7 +28,7 @@ from rtfs.analyze.syntax import (
 )
 from rtfs.errors import Span
 from rtfs.ir import Local
-from rtfs.types import Type
+from rtfs.types.model import Type
 from rtfs.values import MAP_KEY_TYPES, Keyword, List, Map, Set, Symbol, Value, Vector
 
 
@@ -150,7 +150,7 @@ def _let(bindings: list[ir.Binding], body: ir.Node, span: Span) -> ir.Node:
 
 def _take_pattern(items: Sequence[Item], index: int, scope: Scope) -> tuple[Pattern, int]:
     """The pattern at `index`; a bracketed type may be followed by `?`."""
-    from rtfs.type_parser import optional
+    from rtfs.types.parser import optional
 
     found = _pattern(items[index], scope)
     index += 1
@@ -177,7 +177,7 @@ def _pattern(item: Item, scope: Scope) -> Pattern:
 
 
 def _vector_pattern(item: Item, scope: Scope) -> Pattern:
-    from rtfs.type_parser import looks_like_type, parse_type
+    from rtfs.types.parser import looks_like_type, parse_type
 
     form, span = item
     if looks_like_type(form, scope.analysis.environment.types):

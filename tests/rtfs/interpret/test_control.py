@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rtfs import errors, ir, types
+from rtfs import errors, ir
+from rtfs.types import model as types
 from rtfs.values import List, Map, Set, Vector
 
 X, Y, Z, TURN, FS = (ir.Local(i, name) for i, name in enumerate(["x", "y", "z", "i", "fs"], 1))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rtfs import errors, ir, types
+from rtfs import errors, ir
 from rtfs.interpret import run_unit
 from rtfs.namespace import Modules
 from rtfs.run import Limits, Run, running
-from rtfs.types import MapEntry
+from rtfs.types import model as types
+from rtfs.types.model import MapEntry
 from rtfs.values import Keyword, Map, Vector
 
 INT = types.Primitive("int")

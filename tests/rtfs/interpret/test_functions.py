@@ -6,9 +6,10 @@ from types import FunctionType
 
 import pytest
 
-from rtfs import errors, ir, types
+from rtfs import errors, ir
 from rtfs.errors import Span
 from rtfs.run import Limits
+from rtfs.types import model as types
 from rtfs.values import Keyword, List, Vector
 
 INT = types.Primitive("int")

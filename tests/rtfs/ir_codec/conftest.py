@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rtfs import ir, values
 from rtfs.ir_codec.schema import RECORDS
-from rtfs.type_shapes import PRIMITIVE_KINDS
+from rtfs.types.shapes import PRIMITIVE_KINDS
 
 TEXT = st.text(max_size=5)
 SCALARS = st.one_of(
@@ -80,7 +80,7 @@ def of_record(record: Any, depth: int) -> st.SearchStrategy[Any]:
     if hasattr(record, "_fields"):  # Span
         return st.tuples(*[st.integers(1, 300) for _ in record._fields]).map(lambda parts: record(*parts))
     fields = {field.name: of_hint(hints[field.name], depth) for field in dataclasses.fields(record)}
-    if record.__module__ == "rtfs.types" and record.__name__ == "Primitive":
+    if record.__module__ == "rtfs.types.model" and record.__name__ == "Primitive":
         fields["name"] = st.sampled_from(sorted(PRIMITIVE_KINDS))
     return st.builds(record, **fields)
 

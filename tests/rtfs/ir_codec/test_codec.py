@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtfs import errors, forms, ir, types
+from rtfs import errors, forms, ir
 from rtfs.ir_codec import content_hash, decode, encode
 from rtfs.ir_codec.decoder import _Decoder
 from rtfs.ir_codec.schema import FORMAT_VERSION, MAGIC, RECORDS, Op
+from rtfs.types import model as types
 from rtfs.values import EMPTY_VECTOR, Keyword, List, Map, Set, Symbol, Timestamp, Vector
 
 HEAD = MAGIC + bytes((FORMAT_VERSION, ir.IR_VERSION))

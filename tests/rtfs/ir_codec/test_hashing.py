@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from rtfs import ir, types
+from rtfs import ir
 from rtfs.errors import Span
 from rtfs.ir_codec import content_hash
+from rtfs.types import model as types
 from rtfs.values import List, Map, Set, Vector
 
 
