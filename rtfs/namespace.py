@@ -233,7 +233,9 @@ class Modules:
             full[len(prefix) :]: entry.function for full, entry in library.items() if full.startswith(prefix)
         }
         if not values:
-            raise with_nearest(errors.ModuleNotFound(name), name, [*self._loaded, STDLIB])
+            error = errors.ModuleNotFound(name)
+            error.hint = f"no search path has the file {name.replace('.', '/')}.rtfs"
+            raise with_nearest(error, name, [*self._loaded, STDLIB])
         namespace = Namespace(name, values, exports=frozenset(values))
         self._loaded[name] = namespace
         return namespace

@@ -154,7 +154,10 @@ def _equal(a: Value, b: Value) -> Value:
 def _no_match(value: Value) -> NoReturn:
     """No clause of `match` or `case` fits."""
     error = errors.MatchError("No matching clause")
-    error.hint = f"no clause fits a value of type {type_name(value)}; end with `_` to fit anything"
+    error.hint = (
+        f"no clause fits a value of type {type_name(value)}; "
+        "`_` at the end of `match`, or a default at the end of `case`, fits anything"
+    )
     raise error
 
 

@@ -160,13 +160,12 @@ class LinkedProgram:
         """
         from rtfs.stepping import Stepper
 
-        run = new_run(host, context or self._context, limits, args)
         return Stepper(
             lambda: self._start()[2],
-            host=run.host,
-            context=run.context,
-            limits=run.limits,
-            arguments=run.arguments,
+            host=host,
+            context=context or self._context,
+            limits=limits,
+            arguments=arguments_of(args),
         )
 
     def call(
@@ -343,10 +342,18 @@ def new_run(
     args: Mapping[str, Any] | None,
 ) -> Run:
     """A run with defaults filled in: no host, no permissions, the limits of the context."""
-    from rtfs.convert import from_python
     from rtfs.host import PureHost
     from rtfs.security import RuntimeContext
 
     context = context or RuntimeContext.pure()
-    arguments = {name: from_python(value) for name, value in args.items()} if args else {}
-    return Run(host=host or PureHost(), context=context, limits=limits or context.limits(), arguments=arguments)
+    limits = limits or context.limits()
+    return Run(host=host or PureHost(), context=context, limits=limits, arguments=arguments_of(args))
+
+
+def arguments_of(args: Mapping[str, Any] | None) -> dict[str, Value]:
+    """Arguments from Python as RTFS values."""
+    if not args:
+        return {}
+    from rtfs.convert import from_python
+
+    return {name: from_python(value) for name, value in args.items()}

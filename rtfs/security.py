@@ -146,7 +146,11 @@ class RuntimeContext:
             SecurityViolation: the operation is `capability_authorization` or `effect_policy`.
         """
         if not self.allows(capability_id):
-            raise errors.SecurityViolation("capability_authorization", capability_id, self.level)
+            error = errors.SecurityViolation("capability_authorization", capability_id, self.level)
+            error.hint = "whoever runs the program decides what it may call"
+            if self.level == "controlled":
+                error.hint += f"; at the shell, `--allow {capability_id}` permits this"
+            raise error
         self.authorize_effects(capability_id)
 
     def authorize_effects(self, capability_id: str) -> None:

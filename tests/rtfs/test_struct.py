@@ -24,7 +24,7 @@ def keyed(**fields):
 
 @pytest.mark.parametrize("value", [keyed(x=1), keyed(x=1, label="a"), keyed(x=1, extra=None)])
 def test_a_fitting_map_is_returned_unchanged(value):
-    assert constructor(POINT, Namespace())(value) is value
+    assert constructor(POINT.name, POINT.fields, Namespace())(value) is value
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_a_fitting_map_is_returned_unchanged(value):
 )
 def test_others_are_refused(value, error, text):
     with pytest.raises(error) as caught:
-        constructor(POINT, Namespace())(value)
+        constructor(POINT.name, POINT.fields, Namespace())(value)
     assert text in caught.value.text()
 
 
 def test_it_is_a_function_of_one_argument():
-    made = constructor(POINT, Namespace())
+    made = constructor(POINT.name, POINT.fields, Namespace())
     assert is_function(made)
     assert (made.__name__, arity(made)) == ("Point", (1, 1))

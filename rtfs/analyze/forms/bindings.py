@@ -104,8 +104,11 @@ def _no_binding(items: Sequence[Item], index: int, head: str) -> errors.InvalidP
     item = items[index]
     if not is_pattern(split_metadata(item)[1].form):
         return invalid(f"`{head}` binds a name or a pattern, got {describe(item.form)}", item.span)
-    if index + 1 == len(items):
-        return invalid(f"{describe(item.form)} has no value in the bindings of `{head}`", item.span)
+    rest = items[index:]
+    annotated = any(is_colon(each.form) or type(each.form) is Keyword for each in rest)
+    if len(rest) % 2 and not annotated:
+        last = rest[-1]
+        return invalid(f"{describe(last.form)} has no value in the bindings of `{head}`", last.span)
     return invalid(f"the bindings of `{head}` are no pairs of name and value", item.span)
 
 

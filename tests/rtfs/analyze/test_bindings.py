@@ -56,7 +56,7 @@ def test_values(outcome, text, expected):
     ("text", "message"),
     [
         ("(let [x] 1)", "`x` has no value in the bindings of `let`"),
-        ("(let [x 1 y] 1)", "`x` has no value in the bindings of `let`"),
+        ("(let [x 1 y] 1)", "`y` has no value in the bindings of `let`"),
         ("(let [x 1])", "`let` has no body"),
         ("(let x 1)", "`let` takes a vector of bindings, got `x`"),
         ("(let [1 2] 3)", "`let` binds a name or a pattern, got `1`"),
@@ -72,10 +72,7 @@ def test_values(outcome, text, expected):
     ],
 )
 def test_refused(outcome, text, message):
-    expected = f"!InvalidProgram: {message}"
-    if text == "(let [x 1 y] 1)":  # read from the left, nothing fits
-        expected = "!InvalidProgram: the bindings of `let` are no pairs of name and value"
-    assert outcome(text) == expected
+    assert outcome(text) == f"!InvalidProgram: {message}"
 
 
 @pytest.mark.parametrize("text", ["(loop [i 0] (recur 1 2))", "(fn [a] (recur))", "(fn [a & r] (recur 1))"])

@@ -78,7 +78,7 @@ def test_what_a_name_is(text, kind):
     ("text", "span"),
     [
         ("(do\n  (if))", Span(2, 3, 2, 7)),
-        ("(let [x 1\n      y] 1)", Span(1, 7, 1, 8)),
+        ("(let [x 1\n      y] 1)", Span(2, 7, 2, 8)),
         ("(fn [x 1] 2)", Span(1, 8, 1, 9)),
         ("(defmacro m [x] `(if))\n(m 1)", Span(2, 1, 2, 6)),
         ("(defmacro m [x] x)\n(m (if))", Span(2, 4, 2, 8)),
