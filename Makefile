@@ -1,6 +1,6 @@
 # Each verb is one line here and, if it is longer, one script. `make demo` and `make test` need nothing set up.
 
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test check bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -19,6 +19,13 @@ check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
+
+bench: setup     ## how fast it is, beside its peers; some minutes
+	.venv/bin/python benchmarks/language.py
+	.venv/bin/python benchmarks/reader.py
+
+docs: setup      ## write docs/library.md anew from the library
+	.venv/bin/python scripts/gen-docs
 
 format: setup    ## put the code in shape
 	.venv/bin/ruff check --fix .

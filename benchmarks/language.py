@@ -174,8 +174,23 @@ def deep() -> Row:
     return ratio("recursion 99 000 deep", runner(text), peer, peer_name="plain Python", at_most=3)
 
 
+# ---------------------------------------------------------------- limits
+
+
+def limits() -> Row:
+    linked = rtfs.compile(LOOP).link()
+    bounded = Limits(deadline_s=60, allocation_bytes=1 << 30, output_bytes=1 << 20)
+    return ratio(
+        "the same loop under all limits",
+        lambda: linked.run(limits=bounded),
+        lambda: linked.run(limits=FREE),
+        peer_name="under none",
+        at_most=1.05,
+    )
+
+
 def main() -> int:
-    rows = [*calls(), *collections(), evaluate_warm(), unchanged_file(), hello(), deep()]
+    rows = [*calls(), limits(), *collections(), evaluate_warm(), unchanged_file(), hello(), deep()]
     return report("RTFS, the language", rows)
 
 

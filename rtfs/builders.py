@@ -42,7 +42,7 @@ from rtfs.expressions import (
     to_form,
 )
 from rtfs.forms import COLON, MetaForm
-from rtfs.types.model import Optional_, Primitive, Type, UnionType
+from rtfs.types.model import OptionalType, Primitive, Type, UnionType
 from rtfs.values import Keyword, List, Symbol, Value, Vector
 
 __all__ = [
@@ -88,7 +88,7 @@ def _type_forms(t: Type) -> tuple[Value, ...]:
 
 def _type_data(t: Type) -> Value:
     """The one quoted form of a type where an expression stands."""
-    if isinstance(t, Optional_) and len(_type_forms(t)) != 1:
+    if isinstance(t, OptionalType) and len(_type_forms(t)) != 1:
         t = UnionType((t.item, _NIL))
     return to_form(quote(_type_forms(t)[0]))
 

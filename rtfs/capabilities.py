@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtfs import errors
-from rtfs.types.model import AndType, MapEntry, MapOfType, MapType, Optional_, Type, UnionType
+from rtfs.types.model import AndType, MapEntry, MapOfType, MapType, OptionalType, Type, UnionType
 from rtfs.values import Keyword, Map, Value, Vector
 
 
@@ -90,7 +90,7 @@ def normalise(capability_id: str, args: list[Value], schema: Type | None) -> tup
 
 def _map_shape(schema: Type) -> MapType | UnionType | None:
     """The map type that decides how arguments are passed; a union for itself; None if it is no map."""
-    while isinstance(schema, Optional_):
+    while isinstance(schema, OptionalType):
         schema = schema.item
     if isinstance(schema, AndType):
         maps = (item for item in schema.items if isinstance(item, MapType | MapOfType))

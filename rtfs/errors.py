@@ -13,7 +13,7 @@ where they are known; `trace` lists the RTFS calls under way, innermost first.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, override
 
 
 class Span(NamedTuple):
@@ -106,9 +106,11 @@ class ReadError(RtfsError):
     }
 
     @property
+    @override
     def code(self) -> str:
         return self.KINDS[self.kind]
 
+    @override
     def text(self) -> str:
         return self.message
 
@@ -120,6 +122,7 @@ class _Message(RtfsError):
     prefix: ClassVar[str] = ""
     message: str
 
+    @override
     def text(self) -> str:
         return f"{self.prefix}: {self.message}"
 
@@ -138,10 +141,13 @@ class LimitError(RtfsError):
 
 
 class StackOverflow(LimitError):
+    """Calls, expressions or data nest deeper than the run allows."""
+
     category = "StackOverflow"
     fields = ("message",)
     message: str
 
+    @override
     def text(self) -> str:
         return f"Stack overflow: {self.message}"
 
@@ -154,6 +160,7 @@ class BudgetExhausted(LimitError):
     dimension: str
     policy: str
 
+    @override
     def text(self) -> str:
         return f"Resource budget exhausted: {self.dimension} (policy: {self.policy})"
 
@@ -167,24 +174,31 @@ class TypeMismatch(RtfsError):
     actual: str
     operation: str
 
+    @override
     def text(self) -> str:
         return f"Type error in {self.operation}: expected {self.expected}, got {self.actual}"
 
 
 class UndefinedSymbol(RtfsError):
+    """No value has this name where it stands."""
+
     category = "UndefinedSymbol"
     fields = ("symbol",)
     symbol: str
 
+    @override
     def text(self) -> str:
         return f"Undefined symbol: {self.symbol}"
 
 
 class SymbolNotFound(RtfsError):
+    """A module that exists has no such name; `symbol` is `module/name`."""
+
     category = "SymbolNotFound"
     fields = ("symbol",)
     symbol: str
 
+    @override
     def text(self) -> str:
         return f"Symbol not found: {self.symbol}"
 
@@ -198,74 +212,99 @@ class ArityMismatch(RtfsError):
     expected: str
     actual: int
 
+    @override
     def text(self) -> str:
         return f"Arity mismatch in {self.function}: expected {self.expected}, got {self.actual}"
 
 
 class DivisionByZero(RtfsError):
+    """A zero divisor, `0.0` included."""
+
     category = "DivisionByZero"
 
+    @override
     def text(self) -> str:
         return "Division by zero"
 
 
 class IntegerOverflow(RtfsError):
+    """The exact result of `operation` does not fit 64 bits."""
+
     category = "IntegerOverflow"
     fields = ("operation",)
     operation: str
 
+    @override
     def text(self) -> str:
         return f"Integer overflow in {self.operation}"
 
 
 class IndexOutOfBounds(RtfsError):
+    """A collection of this length has no such index."""
+
     category = "IndexOutOfBounds"
     fields = ("index", "length")
     index: int
     length: int
 
+    @override
     def text(self) -> str:
         return f"Index out of bounds: index {self.index} is not in range [0, {self.length})"
 
+    @override
     def caught_message(self) -> str:
         return f"Index {self.index} out of bounds for collection of length {self.length}"
 
 
 class KeyNotFound(RtfsError):
+    """For hosts: no builtin raises it, a missing key is nil."""
+
     category = "KeyNotFound"
     fields = ("key",)
     key: str
 
+    @override
     def text(self) -> str:
         return f"Key not found: {self.key}"
 
 
 class InvalidArgument(_Message):
+    """A value of the right kind that the function cannot use."""
+
     category = "InvalidArgument"
     prefix = "Invalid argument"
 
 
 class InvalidArguments(RtfsError):
+    """Arguments that do not fit together, such as the options of a step."""
+
     category = "InvalidArguments"
     fields = ("expected", "actual")
     expected: str
     actual: str
 
+    @override
     def text(self) -> str:
         return f"Invalid arguments: expected {self.expected}, got {self.actual}"
 
 
 class TypeValidationError(_Message):
+    """A value is not of its declared type; the message has the path to what is wrong in it."""
+
     category = "TypeValidationError"
     prefix = "Type validation error"
 
 
 class MatchError(_Message):
+    """No clause of a `match` or `case` fits."""
+
     category = "MatchError"
     prefix = "Match error"
 
 
 class Generic(_Message):
+    """What no other category names."""
+
     category = "Generic"
     prefix = "Runtime error"
 
@@ -284,20 +323,25 @@ class ApplicationError(RtfsError):
     data: Any
     value: Any
 
+    @override
     def text(self) -> str:
         return f"Application error ({self.type}): {self.message}"
 
+    @override
     def caught_message(self) -> str:
         return self.message
 
 
 class SecurityViolation(RtfsError):
+    """The security context of the run forbids this."""
+
     category = "SecurityViolation"
     fields = ("operation", "capability", "context")
     operation: str
     capability: str
     context: str
 
+    @override
     def text(self) -> str:
         return (
             f"Security violation: {self.operation} operation on capability '{self.capability}' "
@@ -306,29 +350,39 @@ class SecurityViolation(RtfsError):
 
 
 class UnknownCapability(RtfsError):
+    """The host has no capability of this id."""
+
     category = "UnknownCapability"
     fields = ("id",)
     id: str
 
+    @override
     def text(self) -> str:
         return f"Unknown capability: {self.id}"
 
 
 class ModuleNotFound(RtfsError):
+    """There is no module of this name."""
+
     category = "ModuleNotFound"
     fields = ("module",)
     module: str
 
+    @override
     def text(self) -> str:
         return f"Module not found: {self.module}"
 
 
 class ModuleError(_Message):
+    """A module that cannot be used so: not exported, circular, badly defined."""
+
     category = "ModuleError"
     prefix = "Module error"
 
 
 class NotCallable(_Message):
+    """For hosts: a value that cannot be called."""
+
     category = "NotCallable"
     prefix = "Not callable"
 
@@ -348,30 +402,41 @@ class InternalError(_Message):
 
 
 class IoError(_Message):
+    """For hosts: a file or stream failed."""
+
     category = "IoError"
     prefix = "I/O error"
 
 
 class NetworkError(_Message):
+    """For hosts: a connection failed."""
+
     category = "NetworkError"
     prefix = "Network error"
 
 
 class JsonError(_Message):
+    """For hosts: text is no JSON, or not the JSON that was expected."""
+
     category = "JsonError"
     prefix = "JSON error"
 
 
 class StorageError(_Message):
+    """For hosts: a store failed."""
+
     category = "StorageError"
     prefix = "Storage error"
 
 
 class ResourceError(RtfsError):
+    """For hosts: a resource of this type failed."""
+
     category = "ResourceError"
     fields = ("resource_type", "message")
     resource_type: str
     message: str
 
+    @override
     def text(self) -> str:
         return f"Resource error ({self.resource_type}): {self.message}"

@@ -204,11 +204,13 @@ def _map_of(*required: str, **optional: str) -> MapType:
 class ConsoleHost(DictHost):
     """The host of the command line: prints to `out`, keeps keys and values, tells the time.
 
-    Offers no files and no network. What of this a program may use, its security context says.
+    Offers no files and no network. What of this a program may use, its security context says. If `out` is a
+    terminal, characters that would command it are printed as escapes.
     """
 
     def __init__(self, out: TextIO, *, context: Mapping[str, Value] | None = None) -> None:
         self._out = out
+        self._at_terminal = out.isatty()
         self._store: dict[Any, Value] = {}
         key = _map_of("key")
         super().__init__(
@@ -238,7 +240,12 @@ class ConsoleHost(DictHost):
     def _write(self, values: tuple[Value, ...], end: str) -> None:
         from rtfs.printer import to_str
 
-        data = (" ".join(map(to_str, values)) + end).encode("utf-8", "backslashreplace")
+        text = " ".join(map(to_str, values)) + end
+        if self._at_terminal:
+            from rtfs.report import for_terminal
+
+            text = for_terminal(text)
+        data = text.encode("utf-8", "backslashreplace")
         charge_output(len(data))
         encoding = self._out.encoding or "utf-8"
         self._out.write(data.decode("utf-8").encode(encoding, "backslashreplace").decode(encoding))

@@ -89,7 +89,10 @@ class QualifiedRef(Node):
 @dataclass(frozen=True, slots=True)
 class DynamicRef(Node):
     """A name bound nowhere in the program: arguments of the run, host context, cross-plan parameters, in
-    this order, else UndefinedSymbol (through `rtfs.primitives.lookup`). `or_nil`: `(get :key)`, nil if absent."""
+    this order, else UndefinedSymbol (through `rtfs.primitives.lookup`).
+
+    `or_nil`: `(get :key)`, nil if absent.
+    """
 
     name: str
     or_nil: bool = False
@@ -100,6 +103,8 @@ class DynamicRef(Node):
 
 @dataclass(frozen=True, slots=True)
 class If(Node):
+    """`otherwise` is a nil literal where the program has none."""
+
     test: Node
     then: Node
     otherwise: Node
@@ -173,11 +178,15 @@ class Iterate:
 
 @dataclass(frozen=True, slots=True)
 class LetClause:
+    """`:let` in a `for`."""
+
     bindings: tuple[Binding, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class When:
+    """`:when` in a `for`."""
+
     test: Node
 
 
@@ -205,6 +214,8 @@ class For(Node):
 
 @dataclass(frozen=True, slots=True)
 class Param:
+    """One parameter of a clause."""
+
     local: Local
     #: checked at each call; of a rest parameter, on each item
     type: Type | None = None
@@ -240,6 +251,8 @@ class Lambda(Node):
 
 @dataclass(frozen=True, slots=True)
 class Apply(Node):
+    """A call of whatever `fn` gives; arguments from left to right."""
+
     fn: Node
     args: tuple[Node, ...]
     #: set by `rtfs.passes.delegation`
@@ -276,6 +289,8 @@ class IsType(Node):
 
 @dataclass(frozen=True, slots=True)
 class VectorOf(Node):
+    """`[item…]`."""
+
     items: tuple[Node, ...]
 
 
@@ -288,12 +303,14 @@ class ListOf(Node):
 
 @dataclass(frozen=True, slots=True)
 class SetOf(Node):
+    """`#{item…}`; equal members are one."""
+
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MapOf(Node):
-    """Entries in order; a later equal key wins. Keys that are no constants are checked (TypeError `map key`)."""
+    """Entries in order; a later equal key wins. Keys that are no constant are checked (TypeError `map key`)."""
 
     entries: tuple[tuple[Node, Node], ...]
 
@@ -323,7 +340,7 @@ class LocalDef(Node):
 
 @dataclass(frozen=True, slots=True)
 class DefType(Node):
-    """`deftype`, and the alias that `defstruct` makes: registers a type name in the frame's module. Value nil."""
+    """`deftype`, and the alias `defstruct` makes: registers a type name in the frame's module. Value nil."""
 
     name: str
     type: Type
@@ -366,7 +383,7 @@ class Import(Node):
 
 @dataclass(frozen=True, slots=True)
 class CatchAll:
-    pass
+    """Every error that may be caught."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +419,8 @@ class Catch:
 
 @dataclass(frozen=True, slots=True)
 class Try(Node):
+    """`catches` are tried in order; `final` runs once, whatever happened."""
+
     body: Node
     catches: tuple[Catch, ...]
     final: Node | None

@@ -292,15 +292,22 @@ def evaluate(
 ) -> Value:
     """Compile, link and run `source`; the value of its last form. See `LinkedProgram.run` for the arguments.
 
-    Recent programs are remembered, unless they come with modules, whose files may change.
+    The deadline holds for the analysis and, from its end, once more for the run. Recent programs are remembered,
+    unless they come with modules, whose files may change.
     """
+    def made() -> LinkedProgram:
+        # the text is not trusted: what reads and analyses it stops when the time is up, too
+        allowed = limits or (context or _pure()).limits()
+        with running(new_run(None, context, Limits(deadline_s=allowed.deadline_s), None)):
+            return compile(source, source_name=source_name, modules=modules).link(backend=backend)
+
     if modules is not None or len(source) > _REMEMBERED_TEXT:
-        linked = compile(source, source_name=source_name, modules=modules).link(backend=backend)
+        linked = made()
     else:
         key = (source, source_name, backend)
         found = _remembered.get(key)
         if found is None:
-            found = _remembered[key] = compile(source, source_name=source_name).link(backend=backend)
+            found = _remembered[key] = made()
             while len(_remembered) > _REMEMBERED:
                 _remembered.popitem(last=False)
         linked = found
@@ -326,6 +333,13 @@ class prepared:  # noqa: N801 - used as `with prepared(run):`
             from rtfs.security import ask
 
             ask("cleanup_execution", self._host.cleanup_execution)
+
+
+@cache
+def _pure() -> RuntimeContext:
+    from rtfs.security import RuntimeContext
+
+    return RuntimeContext.pure()
 
 
 @cache

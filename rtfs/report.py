@@ -72,6 +72,22 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04X}"
 
 
+#: what a terminal obeys or reorders text by: C0 and C1 controls but newline and tab, and bidirectional overrides
+_COMMANDS: Final = {
+    code: _escape(chr(code))
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+
+
+def for_terminal(text: str) -> str:
+    """What a program prints, as a terminal may have it: characters that command the terminal are escapes.
+
+    Softer than `visible`: spaces of all kinds and joiners stay, for they belong to people's texts.
+    """
+    return text if text.isprintable() else text.translate(_COMMANDS)
+
+
 # ---------------------------------------------------------------- excerpt
 
 

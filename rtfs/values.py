@@ -50,17 +50,17 @@ _ENTRY_BYTES: Final = 50
 _interning = threading.Lock()
 
 
-class Keyword:
-    """`:name`. Interned: equal keywords are the same object. Call `Keyword.of`."""
+class _Interned:
+    """A name that is the same object wherever it is equal. Call `of`, never the class."""
 
     __slots__ = ("__weakref__", "name")
     name: str
-    _known: ClassVar[WeakValueDictionary[str, Keyword]] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[str, Any]]
 
     @classmethod
-    def of(cls, name: str) -> Keyword:
-        """The keyword of that name."""
-        found = cls._known.get(name)
+    def of(cls, name: str) -> Self:
+        """The one of that name."""
+        found: Self | None = cls._known.get(name)
         if found is None:
             with _interning:
                 found = cls._known.get(name)
@@ -69,6 +69,16 @@ class Keyword:
                     found.name = name
                     cls._known[name] = found
         return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self).of, (self.name,))
+
+
+class Keyword(_Interned):
+    """`:name`. Interned: equal keywords are the same object. Call `Keyword.of`."""
+
+    __slots__ = ()
+    _known: ClassVar[WeakValueDictionary[str, Any]] = WeakValueDictionary()
 
     def __call__(self, m: Value, default: Value = None) -> Value:
         """`(:k m)` and `(:k m default)`."""
@@ -83,35 +93,15 @@ class Keyword:
     def __repr__(self) -> str:
         return f":{self.name}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Keyword.of, (self.name,))
 
-
-class Symbol:
+class Symbol(_Interned):
     """A name as data. Interned like keywords. Call `Symbol.of`."""
 
-    __slots__ = ("__weakref__", "name")
-    name: str
-    _known: ClassVar[WeakValueDictionary[str, Symbol]] = WeakValueDictionary()
-
-    @classmethod
-    def of(cls, name: str) -> Symbol:
-        """The symbol of that name."""
-        found = cls._known.get(name)
-        if found is None:
-            with _interning:
-                found = cls._known.get(name)
-                if found is None:
-                    found = object.__new__(cls)
-                    found.name = name
-                    cls._known[name] = found
-        return found
+    __slots__ = ()
+    _known: ClassVar[WeakValueDictionary[str, Any]] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return self.name
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Symbol.of, (self.name,))
 
 
 class _Tagged:

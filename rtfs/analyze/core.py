@@ -189,7 +189,19 @@ def _list(item: Item, scope: Scope, tail: bool, metadata: Metadata) -> ir.Node:
             if made is not None:
                 return made
     fn, *args = items_of(form, item.span)
-    return ir.Apply(node(fn, scope), nodes(args, scope), span=item.span)
+    callee = node(fn, scope)
+    given = nodes(args, scope)
+    if isinstance(callee, ir.BuiltinRef) and callee.name in _TAKES_A_NAME:
+        given = _with_function(given, args, scope)
+    return ir.Apply(callee, given, span=item.span)
+
+
+def _with_function(given: tuple[ir.Node, ...], args: list[Item], scope: Scope) -> tuple[ir.Node, ...]:
+    """The arguments of `(update coll k "f" …)`, with the function that the text names in this scope."""
+    for name in args[2:3]:
+        if type(name.form) is str:
+            return (*given[:2], reference(name.form, name.span, scope), *given[3:])
+    return given
 
 
 def _expanded(macro: Macro, item: Item, scope: Scope, tail: bool, metadata: Metadata) -> ir.Node:
@@ -235,6 +247,8 @@ def _map(item: Item, scope: Scope, tail: bool) -> ir.Node:
     return ir.MapOf(tuple(made), span=item.span)
 
 
+#: builtins whose third argument is a function or the name of one
+_TAKES_A_NAME: Final = frozenset(("update", "update-in"))
 _SCALARS: Final = frozenset((type(None), bool, int, float, str, Keyword, Timestamp, Uuid, ResourceHandle))
 _OTHERS: Final[dict[type, Callable[[Item, Scope, bool], ir.Node]]] = {
     Vector: _vector,

@@ -135,9 +135,7 @@ class ModuleTable:
         defined = environment.inline_modules.get(name)
         if defined is None:
             others = ", ".join(f"'{other}'" for other in environment.inline_modules) or "no module"
-            raise errors.ModuleError(
-                f"{source} must define module '{name}', it defines {others}", source=source
-            )
+            raise errors.ModuleError(f"{source} must define module '{name}', it defines {others}")
         digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return KnownModule(name, defined.exports, defined.macros, unit, digest)
 
@@ -266,13 +264,21 @@ class Environment:
             self._evaluate = self.modules.make_evaluate(self)
         return self._evaluate(unit)
 
-    def find_module(self, name: str) -> KnownModule | None:
+    def find_module(self, name: str, span: errors.Span) -> KnownModule | None:
         """The module `name`, from this text or from its file; None if there is none.
 
+        Args:
+            span: where this text asks for it.
+
         Raises:
-            ModuleError, RtfsError: as `ModuleTable.load`.
+            ModuleError, RtfsError: as `ModuleTable.load`; an error of no other place is one of `span`.
         """
-        return self.inline_modules.get(name) or self.modules.load(name)
+        try:
+            return self.inline_modules.get(name) or self.modules.load(name)
+        except errors.RtfsError as error:
+            if error.span is None and error.source is None:
+                error.span = span
+            raise
 
     def module_unit(self, name: str) -> ir.Unit | None:
         """The analysed file of module `name`, for `rtfs.namespace.Modules`."""

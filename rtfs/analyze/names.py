@@ -57,7 +57,7 @@ def _qualified(name: str, span: Span, scope: Scope) -> ir.Node | None:
     if found is not None:
         return ir.BuiltinRef(found, span=span)
     if module not in environment.modules.loading:  # so that its text counts among the unit's dependencies
-        scope.analysis.shared.depend_on(environment.find_module(module))
+        scope.analysis.shared.depend_on(environment.find_module(module, span))
     return ir.QualifiedRef(module, member, span=span)
 
 

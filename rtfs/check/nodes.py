@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rtfs import ir
 from rtfs.check.calls import apply, check_fields
-from rtfs.check.types import prune
+from rtfs.check.types import prune, when_false, when_true
 from rtfs.errors import Span
 from rtfs.types import model as types
 from rtfs.types.explain import brief
@@ -163,13 +163,19 @@ def _do(checker: Checker, node: ir.Do) -> Type:
     return last
 
 
-def _and_or(checker: Checker, node: ir.And | ir.Or) -> Type:
-    found: Type = NEVER
-    with ExitStack() as before:
-        for item in node.items:
-            found = join(found, checker.infer(item), checker.aliases)
-            before.enter_context(checker.tested(item))
-    return found
+def _short_circuit(passed_on: Callable[[Type], Type]) -> Callable[[Checker, ir.And | ir.Or], Type]:
+    """For `and` or `or`: `passed_on` is the part of an item's type that ends the evaluation there."""
+
+    def infer(checker: Checker, node: ir.And | ir.Or) -> Type:
+        found: Type = NEVER
+        *tests, last = node.items
+        with ExitStack() as before:
+            for item in tests:
+                found = join(found, passed_on(checker.infer(item)), checker.aliases)
+                before.enter_context(checker.tested(item))
+            return join(found, checker.infer(last), checker.aliases)
+
+    return infer
 
 
 def _loop(checker: Checker, node: ir.Loop) -> Type:
@@ -323,8 +329,8 @@ INFER: Final[Mapping[type, Callable[..., Type]]] = {
     ir.ModuleForm: _module,
     ir.If: _if,
     ir.Do: _do,
-    ir.And: _and_or,
-    ir.Or: _and_or,
+    ir.And: _short_circuit(when_false),
+    ir.Or: _short_circuit(when_true),
     ir.Loop: _loop,
     ir.Recur: _recur,
     ir.For: _for,

@@ -180,7 +180,7 @@ def names() -> frozenset[str]:
 @cache
 def _type(word: str) -> Type:
     if word.endswith("?"):
-        return types.Optional_(_type(word[:-1]))
+        return types.OptionalType(_type(word[:-1]))
     members = tuple(types.Primitive(name) for name in _expanded(word))
     return members[0] if len(members) == 1 else types.UnionType(members)
 

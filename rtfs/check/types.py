@@ -6,7 +6,7 @@ from typing import Final
 
 from rtfs.types import model as types
 from rtfs.types.explain import brief, brief_type
-from rtfs.types.kinds import NEVER
+from rtfs.types.kinds import NEVER, NIL
 from rtfs.types.model import Type
 from rtfs.types.shapes import PRIMITIVE_KINDS
 from rtfs.values import Value
@@ -42,8 +42,8 @@ def widen(t: Type, depth: int = 3) -> Type:
             return types.TupleType(tuple(widen(item, depth - 1) for item in items))
         case types.UnionType(items) if depth:
             return types.UnionType(tuple(widen(item, depth - 1) for item in items))
-        case types.Optional_(item) if depth:
-            return types.Optional_(widen(item, depth - 1))
+        case types.OptionalType(item) if depth:
+            return types.OptionalType(widen(item, depth - 1))
         case types.MapType(entries, rest) if depth:
             kept = tuple(types.MapEntry(e.key, widen(e.type, depth - 1), e.optional) for e in entries)
             return types.MapType(kept, None if rest == NEVER else rest)
@@ -61,6 +61,43 @@ def kind_of(value: Value) -> str:
         if members is not None and type(value) in members:
             return name
     return "any"
+
+
+def when_true(t: Type) -> Type:
+    """What is left of `t` for a value that passed as true."""
+    match t:
+        case types.OptionalType(item):
+            return when_true(item)
+        case types.UnionType(items):
+            return _union(tuple(map(when_true, items)))
+        case types.EnumType(values, kind):
+            kept = tuple(value for value in values if value is not None and value is not False)
+            return types.EnumType(kept, kind) if kept else NEVER
+        case _:
+            return NEVER if t == NIL else t
+
+
+def when_false(t: Type) -> Type:
+    """What is left of `t` for a value that passed as false: nil, false or nothing, as far as that is known."""
+    match t:
+        case types.OptionalType(item):
+            return _union((NIL, when_false(item)))
+        case types.UnionType(items):
+            return _union(tuple(map(when_false, items)))
+        case types.EnumType(values, kind):
+            kept = tuple(value for value in values if value is None or value is False)
+            return types.EnumType(kept, kind) if kept else NEVER
+        case types.Primitive(name):
+            return t if name in ("any", "nil", "bool", "never") else NEVER
+        case _:
+            return t
+
+
+def _union(items: tuple[Type, ...]) -> Type:
+    kept = tuple(dict.fromkeys(item for item in items if item != NEVER))
+    if len(kept) < 2:
+        return kept[0] if kept else NEVER
+    return types.UnionType(kept)
 
 
 def prune(t: Type, depth: int = DEEPEST) -> Type:

@@ -104,6 +104,14 @@ class Console:
         """Print a line of the result."""
         self.out.write(text + "\n")
 
+    def show_text(self, text: str) -> None:
+        """Print a line that a program had a hand in: on a terminal, without characters that command it."""
+        if self.out.isatty():
+            from rtfs.report import for_terminal
+
+            text = for_terminal(text)
+        self.say(text)
+
     def note(self, text: str) -> None:
         """Print a line that is no result."""
         self.err.write(text + "\n")

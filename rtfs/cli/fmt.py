@@ -72,8 +72,8 @@ def _tell(source: Source, text: str, options: Namespace, console: Console) -> No
     changed = text != source.text
     if options.diff:
         console.out.write(_diff(source, text))
-    elif not options.check and not options.write:
-        console.out.write(text)
+    elif text and not options.check and not options.write:
+        console.show_text(text.removesuffix("\n"))
     if changed and options.check:
         console.note(f"{source.name} is not in standard form")
     elif changed and options.write:

@@ -70,22 +70,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"expected a positive number, got `{text}`")
     return value
 
 
 def _positive_int(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value <= 0:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got `{text}`")
     return value
-
-
-# argparse names the function in its message: "invalid positive number value: 'x'"
-_positive.__name__ = "positive number"
-_positive_int.__name__ = "positive whole number"
 
 
 def add_context(parser: Parser) -> None:

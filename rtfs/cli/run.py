@@ -96,5 +96,5 @@ def _show(value: Value, console: Console) -> Exit:
     if value is not None:
         from rtfs.printer import pretty
 
-        console.say(pretty(value))
+        console.show_text(pretty(value))
     return console.finish(Exit.VALUE, {})

@@ -7,8 +7,10 @@ the span of its RTFS form. The call sites of the unit say which call stands ther
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from types import FrameType, FunctionType, TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from rtfs import errors
 from rtfs.border import MAX_TRACE, place, set_cause, translate
@@ -35,15 +37,12 @@ def blamed(exc: BaseException) -> errors.RtfsError:
         return found
     frames = _last_frames(exc.__traceback__)
     error = _explained(exc, frames) or translate(exc)
-    generated = [
-        (frame, span)
-        for frame, span in frames
-        if span is not None and not frame.f_code.co_name.endswith(WRAPPER)
-    ]
-    if generated:
-        place(error, *_place(generated))
+    steps = list(_steps(frames))
+    if steps:
+        step = _innermost(steps)
+        place(error, step.source, step.span)
     if not error.trace:
-        error.trace = _trace(generated)
+        error.trace = _trace(steps)
     handled = getattr(exc.__context__, _KNOWN, None)
     if handled is not None:
         set_cause(error, handled)
@@ -74,32 +73,48 @@ def _span(traceback: TracebackType) -> Span | None:
     """Where in RTFS source generated code stood; None for other code."""
     if not is_generated(traceback.tb_frame):
         return None
-    positions = list(traceback.tb_frame.f_code.co_positions())
-    line, end_line, column, end_column = positions[traceback.tb_lasti // 2]
+    positions = traceback.tb_frame.f_code.co_positions()
+    line, end_line, column, end_column = next(islice(positions, traceback.tb_lasti // 2, None))
     if line is None or end_line is None or column is None or end_column is None:
         return None
     return Span(line, column + 1, end_line, end_column + 1)
 
 
-def _place(frames: list[tuple[FrameType, Span]]) -> tuple[str, Span]:
-    """Where the innermost frame stands; for a check on entry of a function, the call that entered it."""
-    frame, span = frames[-1]
-    if span[:2] == span[2:] and len(frames) > 1:
-        frame, span = frames[-2]
-    return _source(frame), span
+class _Step(NamedTuple):
+    """Where a frame stands. `function` is None for a tail call, which its function left to be run for it."""
+
+    function: str | None
+    source: str
+    span: Span
 
 
-def _source(frame: FrameType) -> str:
-    return frame.f_code.co_filename
+def _steps(frames: list[tuple[FrameType, Span | None]]) -> Iterator[_Step]:
+    """RTFS calls under way, outermost first."""
+    for frame, span in frames:
+        code = frame.f_code
+        if code is bounce.__code__:
+            call = frame.f_locals.get("call")
+            if call is not None:
+                yield _Step(None, call.site[0], Span(*call.site[1:]))
+        elif span is not None and not code.co_name.endswith(WRAPPER):
+            yield _Step(code.co_name, code.co_filename, span)
 
 
-def _trace(frames: list[tuple[FrameType, Span]]) -> tuple[Frame, ...]:
+def _innermost(steps: list[_Step]) -> _Step:
+    """Where the innermost function stands; for a check on entry of it, the call that entered it."""
+    step = steps[-1]
+    if step.span[:2] == step.span[2:] and len(steps) > 1:
+        return steps[-2]
+    return step
+
+
+def _trace(steps: list[_Step]) -> tuple[Frame, ...]:
     """RTFS calls, innermost first: each function with the place of the call that it was entered by."""
     calls = []
-    for (frame, _), (caller, span) in zip(reversed(frames), list(reversed(frames))[1:], strict=False):
-        full = frame.f_code.co_name
-        if not full.startswith((MAIN, TEMPORARY)):
-            calls.append(Frame(full.partition("·")[0], _source(caller), span))
+    for caller, entered in zip(reversed(steps[:-1]), reversed(steps), strict=False):
+        name = entered.function
+        if name is not None and name != MAIN and not name.startswith(TEMPORARY):
+            calls.append(Frame(name.partition("·")[0], caller.source, caller.span))
         if len(calls) == MAX_TRACE:
             break
     return tuple(calls)
@@ -113,7 +128,7 @@ def _explained(exc: BaseException, frames: list[tuple[FrameType, Span | None]]) 
         return _undefined(exc, frame)
     if isinstance(exc, TypeError):
         if frame.f_code is bounce.__code__:
-            call = frame.f_locals["result"]
+            call = frame.f_locals["call"]
             return _call_error(call.fn, len(call.args))
         if span is not None:
             return _failed_call(frame, span)

@@ -75,7 +75,7 @@ def check_rest(e: Emitter, value: ast.expr, rest: ir.Param) -> None:
 
 def _passes(e: Emitter, value: ast.expr, declared: types.Type) -> ast.expr | None:
     """A quick test that is true only for members of `declared`, if there is one."""
-    if isinstance(declared, types.Optional_):
+    if isinstance(declared, types.OptionalType):
         test = _passes(e, value, declared.item)
         if test is None:
             return None

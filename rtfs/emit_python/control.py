@@ -22,6 +22,8 @@ type Typed = tuple[ast.expr, Fact]
 _ATTEMPTS: Final = 5
 #: guesses nested deeper than this assume nothing, since every attempt emits what is inside anew
 _DEEPEST_GUESS: Final = 2
+#: Python's own limit of nested blocks in a function
+_MOST_BLOCKS: Final = 20
 #: `finally` inside `finally`; each level doubles the code
 _DEEPEST_FINAL: Final = 5
 
@@ -187,6 +189,8 @@ def _chain(e: Emitter, items: tuple[ir.Node, ...], destination: Destination, is_
 def inside_loop(e: Emitter) -> Iterator[None]:
     """Locals bound inside are bound anew on each turn, so closures capture them by value."""
     e.function.loop_depth += 1
+    if e.function.loop_depth > _MOST_BLOCKS:
+        raise Unsupported("loops nested deeper than Python can")
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from rtfs.emit_python.checks import cast_value
 from rtfs.emit_python.emitter import Destination, Emitter, FunctionState, checked_type
 from rtfs.emit_python.facts import ANY, Fact
 from rtfs.emit_python.functions import emit_lambda, emit_thunk
+from rtfs.emit_python.names import UNCHECKED, plain
 from rtfs.namespace import def_label, global_key
 from rtfs.types import model as types
 from rtfs.values import MAP_KEY_TYPES, Map
@@ -113,7 +114,7 @@ def _prepare_unchecked(e: Emitter, name: str, node: ir.Lambda) -> None:
         and any(checked_type(param.type) for param in arity.params)
         and all(isinstance(param.type, types.Primitive | None) for param in arity.params)
     ):
-        e.unchecked[id(node)] = f"{name}·raw"
+        e.unchecked[id(node)] = f"{plain(name)}{UNCHECKED}"
 
 
 def emit_local_def(e: Emitter, node: ir.LocalDef) -> Typed:

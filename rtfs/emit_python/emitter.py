@@ -18,15 +18,19 @@ from typing import Any, Final, TypedDict
 from rtfs import ir
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
 from rtfs.emit_python.frozen import TypeConstant
+from rtfs.emit_python.names import TEMPORARY, plain
 from rtfs.emit_python.tailcalls import TailCalls
 from rtfs.errors import Span
 from rtfs.interpret.scopes import homes
 from rtfs.ir_walk import locals_of
+from rtfs.run import STOP_REQUESTS, poll
 from rtfs.types import model as types
 from rtfs.values import Keyword, Value
 
 #: longest chain of nested expressions in one Python expression; deeper ones go through temporaries
 MAX_EXPRESSION_DEPTH: Final = 40
+#: Python types whose literals are never the same object as what `is` is used for: nil, booleans, keywords
+_NEVER_IS: Final = (int, float, str)
 
 
 class Unsupported(Exception):
@@ -96,6 +100,8 @@ class FunctionState:
     arity: ir.Arity | None = None
     #: its tail calls are returned as `TailCall`
     bouncing: bool = False
+    #: the Python name of the function as a value
+    value_name: str = ""
     #: a parameterless function that stands for a part of its parent's body
     thunk: bool = False
     #: locals that thunks of this function assign
@@ -124,13 +130,13 @@ class Emitter:
         self.session = session
         self.bound = bound
         self._compile_module = compile_module
-        self.tail_calls = TailCalls(forms, stable, bound)
         self._handlers = handlers
         self._tails = tails
         #: id of local → its Python name
         self.local_names: dict[int, str] = {}
         #: id of each local that `LocalDef` assigns → the loop turn or call it belongs to (`scope_of` its node)
         self.homes = homes(forms)
+        self.tail_calls = TailCalls(forms, stable, frozenset(self.homes), bound)
         #: Python names of those; nothing is assumed about their values
         self.mutable: set[str] = set()
         self.constants: list[Any] = []
@@ -170,11 +176,11 @@ class Emitter:
 
     def temporary(self) -> str:
         """A name for a value that has none."""
-        return f"t·{self.serial()}"
+        return f"{TEMPORARY}{self.serial()}"
 
     def local(self, local: ir.Local) -> str:
         """The Python name of a local."""
-        name = f"{local.name}·{local.id}"
+        name = f"{plain(local.name)}·{local.id}"
         self.local_names[local.id] = name
         return name
 
@@ -238,6 +244,8 @@ class Emitter:
 
     def compare(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
         """`left operator right`."""
+        if isinstance(operator, ast.Is) and isinstance(left, ast.Constant) and type(left.value) in _NEVER_IS:
+            return ast.Constant(False, **self.at)  # Python would warn about the comparison
         return ast.Compare(left, [operator], [right], **self.at)
 
     def all_of(self, *tests: ast.expr) -> ast.expr:
@@ -327,6 +335,8 @@ class Emitter:
 
     def expr(self, node: ir.Node) -> tuple[ast.expr, Fact]:
         """An expression for `node`'s value; statements it needs first go to the block."""
+        if STOP_REQUESTS:
+            poll()
         self._depth += 1
         try:
             with self.placed(node):

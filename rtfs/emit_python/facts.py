@@ -112,7 +112,7 @@ def of_type(declared: types.Type | None) -> Fact:
     match declared:
         case types.Primitive(name):
             return Fact(_OF_TYPE.get(name, ALL))
-        case types.Optional_(item):
+        case types.OptionalType(item):
             return of_type(item).join(Fact(NIL))
         case types.VectorType() | types.TupleType() | types.ArrayType():
             return Fact(VECTOR)

@@ -22,8 +22,8 @@ from rtfs.emit_python.emitter import (
     checked_type,
 )
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
-from rtfs.emit_python.names import WRAPPER
-from rtfs.emit_python.tailcalls import tail_nodes
+from rtfs.emit_python.names import WRAPPER, plain
+from rtfs.emit_python.tailcalls import chosen, tail_nodes
 from rtfs.interpret.scopes import scope_of
 from rtfs.ir_walk import children, free_locals
 from rtfs.namespace import RETURN_LABEL
@@ -87,7 +87,7 @@ def _captured_loop_locals(e: Emitter, node: ir.Lambda, local: ir.Local | None) -
 
 def _function(e: Emitter, node: ir.Lambda) -> str:
     """Emit the definition; the Python name it then has."""
-    base = f"{node.name or ANONYMOUS}·{e.serial()}"
+    base = f"{plain(node.name or ANONYMOUS)}·{e.serial()}"
     name = _multi_arity(e, base, node) if len(node.arities) > 1 else _single(e, base, node, node.arities[0])
     if node.self_local is not None:  # the function sees it through a cell
         e.assign(e.local(node.self_local), e.name(name))
@@ -95,7 +95,7 @@ def _function(e: Emitter, node: ir.Lambda) -> str:
 
 
 def _single(e: Emitter, base: str, node: ir.Lambda, arity: ir.Arity) -> str:
-    bouncing = e.tail_calls.is_bouncing(node)
+    bouncing = base + WRAPPER if e.tail_calls.is_bouncing(node) else None
     params = [e.local(param.local) for param in arity.params]
     rest = e.local(arity.rest.local) if arity.rest else None
     unchecked = e.unchecked.get(id(node))
@@ -106,15 +106,15 @@ def _single(e: Emitter, base: str, node: ir.Lambda, arity: ir.Arity) -> str:
         e.block.append(_def(e, base + WRAPPER, params, rest, _checked_entry(e, unchecked, arity)))
         return base + WRAPPER
     e.block.append(_def(e, base, params, rest, body))
-    if not bouncing:
+    if bouncing is None:
         return base
     arguments: list[ast.expr] = [e.name(param) for param in params]
     if rest:
         arguments.append(ast.Starred(e.name(rest), ast.Load(), **e.at))
     run = e.helper("bounce", e.call(base, *arguments))
-    e.block.append(_def(e, base + WRAPPER, params, rest, [ast.Return(run, **e.at)]))
-    e.statement(e.helper("pair", e.name(base + WRAPPER), e.name(base)))
-    return base + WRAPPER
+    e.block.append(_def(e, bouncing, params, rest, [ast.Return(run, **e.at)]))
+    e.statement(e.helper("pair", e.name(bouncing), e.name(base)))
+    return bouncing
 
 
 def _checked_entry(e: Emitter, unchecked: str, arity: ir.Arity) -> list[ast.stmt]:
@@ -128,7 +128,7 @@ def _checked_entry(e: Emitter, unchecked: str, arity: ir.Arity) -> list[ast.stmt
 
 
 def _multi_arity(e: Emitter, name: str, node: ir.Lambda) -> str:
-    bouncing = e.tail_calls.is_bouncing(node)
+    bouncing = name if e.tail_calls.is_bouncing(node) else None
     cases: list[ast.expr] = []
     variadic: ast.expr = e.python(None)
     for arity in node.arities:
@@ -146,8 +146,11 @@ def _multi_arity(e: Emitter, name: str, node: ir.Lambda) -> str:
     return name
 
 
-def _body(e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: bool, checks: bool) -> list[ast.stmt]:
-    """The statements of one arity, under the best assumption about what it returns that holds."""
+def _body(e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: str | None, checks: bool) -> list[ast.stmt]:
+    """The statements of one arity, under the best assumption about what it returns that holds.
+
+    `bouncing`: the Python name that the function has as a value, if it returns tail calls.
+    """
     known = e.tail_calls.is_known(node) and len(node.arities) == 1
     declared = arity.returns
     if not known or e.guesses:
@@ -171,9 +174,11 @@ def _body(e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: bool, checks: 
 
 
 def _attempt(
-    e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: bool, checks: bool
+    e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: str | None, checks: bool
 ) -> tuple[list[ast.stmt], Fact]:
-    state = FunctionState(e.function, node=node, arity=arity, bouncing=bouncing)
+    state = FunctionState(
+        e.function, node=node, arity=arity, bouncing=bouncing is not None, value_name=bouncing or ""
+    )
     with e.nested(), _function_state(e, state):
         names = [param.local for param in arity.params] + ([arity.rest.local] if arity.rest else [])
         types = [param.type for param in arity.params]
@@ -220,6 +225,11 @@ def _loops_to(e: Emitter, arity: ir.Arity) -> bool:
     return False
 
 
+def _recurs(arity: ir.Arity) -> bool:
+    """Whether a `recur` of the body leads to its start."""
+    return any(isinstance(tail, ir.Recur) and tail.label == arity.label for tail, _ in tail_nodes(arity.body))
+
+
 def _calls_functions(node: ir.Node) -> bool:
     todo = [node]
     while todo:
@@ -250,7 +260,8 @@ def _check_parameters(e: Emitter, arity: ir.Arity, checks: bool) -> None:
     if arity.rest is not None:
         name = e.local(arity.rest.local)
         e.assign(name, e.helper("List", e.name(name)))
-        e.facts[arity.rest.local.id] = Fact(f.LIST)
+        # `recur` may give it anything
+        e.facts[arity.rest.local.id] = ANY if _recurs(arity) else Fact(f.LIST)
         if checked_type(arity.rest.type):
             check_rest(e, e.name(name), arity.rest)
 
@@ -405,7 +416,7 @@ def tail_apply(e: Emitter, node: ir.Apply, destination: Destination) -> None:
     state = e.function
     if destination.tail and destination.returns and state.arity is not None:
         if is_self_call(e, node) and state.loops[-1].label == state.arity.label:
-            _self_call(e, node)
+            _self_call(e, node, destination)
             return
         if state.bouncing and not isinstance(node.fn, ir.BuiltinRef):
             known = e.tail_calls.known(node.fn)
@@ -416,34 +427,54 @@ def tail_apply(e: Emitter, node: ir.Apply, destination: Destination) -> None:
 
 
 def _bounce(e: Emitter, node: ir.Apply, destination: Destination) -> None:
-    """Leave the call to the caller, and with it the check of a declared return type."""
-    assert e.function.arity is not None
+    """Leave the call to the caller."""
     callee = _callee(e, node.fn)
-    values = [value for value, _ in e.exprs(node.args)]
+    _return_call(e, callee, [value for value, _ in e.exprs(node.args)], destination)
+
+
+def _return_call(e: Emitter, callee: ast.expr, values: list[ast.expr], destination: Destination) -> None:
+    """Return a call for the caller to run, and with it the check of a declared return type."""
+    assert e.function.arity is not None
     declared = e.function.arity.returns
+    arguments = [e.python((e.source, *e.span)), callee, *values]
     if declared is None or not checked_type(declared):
-        call = e.helper("tail", callee, *values)
+        call = e.helper("tail", *arguments)
     else:
-        label = e.python(RETURN_LABEL)
-        call = e.helper(
-            "tail_checked", e.type_constant(declared), label, e.name("rt·namespace"), callee, *values
-        )
+        check = (e.type_constant(declared), e.python(RETURN_LABEL), e.name("rt·namespace"))
+        call = e.helper("tail_checked", *check, *arguments)
     destination.fact = ANY
     e.block.append(ast.Return(call, **e.at))
 
 
 def is_self_call(e: Emitter, node: ir.Apply) -> bool:
-    """Whether the call, in tail position, is of the very function and arity it stands in."""
+    """Whether the call, in tail position, enters the very function and arity it stands in, as far as is known."""
     state = e.function
     if state.node is None or state.arity is None:
         return False
-    if not e.tail_calls.is_own_name(node.fn, state.node):
-        return False
-    return state.arity.rest is None and len(node.args) == len(state.arity.params)
+    own = e.tail_calls.is_own_name(node.fn, state.node)
+    return own and chosen(state.node, len(node.args)) is state.arity
 
 
-def _self_call(e: Emitter, node: ir.Apply) -> None:
+def _self_call(e: Emitter, node: ir.Apply, destination: Destination) -> None:
+    """Start the body again. A name that a `def` may have given another meaning is looked at first."""
+    state = e.function
+    assert state.node is not None and state.arity is not None
+    if e.tail_calls.loops(node, state.node, state.arity):
+        _start_again(e, state.arity, e.exprs(node.args))
+        return
+    callee = e.spilled(_callee(e, node.fn))
+    values = [(e.spilled(value), fact) for value, fact in e.exprs(node.args)]
+    with e.nested() as again:
+        _start_again(e, state.arity, values)
+    e.if_(e.compare(callee, ast.Is(), e.name(state.value_name)), again, [])
+    _return_call(e, callee, [value for value, _ in values], destination)
+
+
+def _start_again(e: Emitter, arity: ir.Arity, values: list[Typed]) -> None:
     from rtfs.emit_python.control import continue_loop
 
-    assert e.function.arity is not None
-    continue_loop(e, e.function.arity.label, e.exprs(node.args))
+    if arity.rest is not None:
+        count = len(arity.params)
+        rest = e.helper("List", e.list_of(value for value, _ in values[count:]))
+        values = [*values[:count], (rest, Fact(f.LIST))]
+    continue_loop(e, arity.label, values)

@@ -28,40 +28,48 @@ if TYPE_CHECKING:
 class TailCall:
     """A call that the calling function left to its caller. `check` is owed on the final value."""
 
-    __slots__ = ("args", "check", "fn")
+    __slots__ = ("args", "check", "fn", "site")
 
-    def __init__(self, fn: Callable[..., Value], args: tuple[Value, ...]) -> None:
+    def __init__(self, site: Site, fn: Callable[..., Value], args: tuple[Value, ...]) -> None:
+        self.site = site
         self.fn = fn
         self.args = args
         self.check: Check | None = None
 
 
+#: where a tail call stands: source and span
+type Site = tuple[str, int, int, int, int]
 #: (type, label, namespace) of a declared return type
 type Check = tuple[TypeConstant, str, Namespace]
 
 
-def tail(fn: Any, *args: Value) -> TailCall:
+def tail(site: Site, fn: Any, *args: Value) -> TailCall:
     """A tail call of `fn`, of its entry that bounces if it has one."""
-    return TailCall(getattr(fn, "rtfs_raw", fn) if type(fn) is FunctionType else fn, args)
+    return TailCall(site, getattr(fn, "rtfs_raw", fn) if type(fn) is FunctionType else fn, args)
 
 
-def tail_checked(declared: TypeConstant, label: str, namespace: Namespace, fn: Any, *args: Value) -> TailCall:
+def tail_checked(
+    declared: TypeConstant, label: str, namespace: Namespace, site: Site, fn: Any, *args: Value
+) -> TailCall:
     """The same from a function with a declared return type."""
-    call = tail(fn, *args)
+    call = tail(site, fn, *args)
     call.check = (declared, label, namespace)
     return call
 
 
 def bounce(result: Value) -> Value:
-    """Run tail calls until a value comes out."""
+    """Run tail calls until a value comes out. `blame` looks at `call`."""
+    if type(result) is not TailCall:
+        return result
     owed: dict[int, Check] = {}
     while type(result) is TailCall:
         if STOP_REQUESTS:
             poll()
-        if result.check is not None:
-            owed.pop(id(result.check[0]), None)
-            owed[id(result.check[0])] = result.check
-        result = result.fn(*result.args)
+        call = result
+        if call.check is not None:
+            owed.pop(id(call.check[0]), None)
+            owed[id(call.check[0])] = call.check
+        result = call.fn(*call.args)
     for declared, label, namespace in reversed(list(owed.values())):
         namespace.check(declared.type)(result, label)
     return result
@@ -197,9 +205,11 @@ def caught(exc: Exception) -> errors.RtfsError:
     from rtfs.emit_python.blame import blamed, note_caught
 
     error = blamed(exc)
-    if isinstance(error, errors.LimitError):
-        raise error
     note_caught(exc, error)
+    if isinstance(error, errors.LimitError):
+        # or each `try` further out would search an ever longer traceback
+        note_caught(error, error)
+        raise error.with_traceback(None)
     return error
 
 

@@ -1,6 +1,7 @@
 """Which functions must trampoline their tail calls.
 
-A self tail call is a loop and needs nothing. Of the others, a call of a function that is known, and that
+A tail call of the function itself, by a name that can mean nothing else, is a loop and needs nothing. Of the
+others, a call of a function that is known, and that
 makes no trampolined tail call itself, may be a plain Python call: the stack it leaves behind is bounded by
 the number of functions. Every other tail call may be one turn of an endless chain, so the calling function
 returns it as a `TailCall` for its caller to run; such a function is called *bouncing* here.
@@ -27,26 +28,27 @@ class TailCalls:
     """The tail calls of one unit. A known function's key is a stable global's name, or `#` and a local's id."""
 
     def __init__(
-        self, forms: tuple[ir.Node, ...], stable: frozenset[str], bound: Callable[[ir.Lambda], bool]
+        self,
+        forms: tuple[ir.Node, ...],
+        stable: frozenset[str],
+        assigned: frozenset[int],
+        bound: Callable[[ir.Lambda], bool],
     ) -> None:
         self._known: dict[str, _Function] = {}
-        self._functions: list[_Function] = []
         #: names by which a function's own body may call it, known to others or not
         self._own: dict[int, set[str]] = {}
-        for name, node, final in _named_lambdas(forms, stable):
+        functions = {id(node): _Function(node) for node in _lambdas(forms)}
+        for name, node, final in _named_lambdas(forms, stable, assigned):
             if bound(node):
                 continue
             self._own.setdefault(id(node), set()).add(name)
             if final:
-                self._known[name] = _Function(node)
+                self._known[name] = functions[id(node)]
         self._known_nodes = {id(function.node) for function in self._known.values()}
-        by_node = {id(function.node): function for function in self._known.values()}
-        for node in _lambdas(forms):
-            function = by_node.get(id(node)) or _Function(node)
-            self._functions.append(function)
-            for arity in node.arities:
-                if arity.returns is None:
-                    self._collect(function, arity)
+        self._functions = list(functions.values())
+        for function in self._functions:
+            for arity in function.node.arities:
+                self._collect(function, arity)
         self._bouncing = self._closure()
 
     def is_bouncing(self, node: ir.Lambda) -> bool:
@@ -64,9 +66,13 @@ class TailCalls:
         return id(node) in self._known_nodes
 
     def is_own_name(self, callee: ir.Node, node: ir.Lambda) -> bool:
-        """Whether `callee`, in the body of `node`, names `node` itself."""
+        """Whether `callee`, in the body of `node`, names `node` itself, unless a `def` gives it another meaning."""
         key = _key(callee)
         return key is not None and key in self._own.get(id(node), ())
+
+    def loops(self, call: ir.Apply, node: ir.Lambda, arity: ir.Arity) -> bool:
+        """Whether a tail call in `arity` of `node` certainly enters that arity again."""
+        return self.known(call.fn) is node and chosen(node, len(call.args)) is arity
 
     def _collect(self, function: _Function, arity: ir.Arity) -> None:
         for tail, inside_loop in tail_nodes(arity.body):
@@ -75,7 +81,7 @@ class TailCalls:
             key = _key(tail.fn)
             if self.is_own_name(tail.fn, function.node):
                 # within an inner loop, `continue` would continue that one
-                function.unknown |= inside_loop
+                function.unknown |= inside_loop or not self.loops(tail, function.node, arity)
             elif key is not None and key in self._known:
                 function.tails.add(key)
             else:
@@ -118,8 +124,24 @@ def _key(callee: ir.Node) -> str | None:
             return None
 
 
-def _named_lambdas(forms: tuple[ir.Node, ...], stable: frozenset[str]) -> Iterator[tuple[str, ir.Lambda, bool]]:
-    """Functions with a name: its key, the function, whether the name can never mean anything else."""
+def chosen(node: ir.Lambda, count: int) -> ir.Arity | None:
+    """The arity that a call with `count` arguments enters; None if there is none."""
+    for arity in node.arities:
+        if arity.rest is None and len(arity.params) == count:
+            return arity
+    for arity in node.arities:
+        if arity.rest is not None and len(arity.params) <= count:
+            return arity
+    return None
+
+
+def _named_lambdas(
+    forms: tuple[ir.Node, ...], stable: frozenset[str], assigned: frozenset[int]
+) -> Iterator[tuple[str, ir.Lambda, bool]]:
+    """Functions with a name: its key, the function, whether the name can never mean anything else.
+
+    `assigned`: ids of locals that a `def` inside a frame assigns.
+    """
     todo: list[ir.Node] = list(forms)
     while todo:
         node = todo.pop()
@@ -129,11 +151,11 @@ def _named_lambdas(forms: tuple[ir.Node, ...], stable: frozenset[str]) -> Iterat
             case ir.Let(bindings=bindings):
                 for binding in bindings:
                     if isinstance(binding.value, ir.Lambda) and binding.type is None:
-                        yield f"#{binding.local.id}", binding.value, True
+                        yield f"#{binding.local.id}", binding.value, binding.local.id not in assigned
             case ir.LocalDef(local=local, value=ir.Lambda() as value):
                 yield f"#{local.id}", value, False
             case ir.Lambda(self_local=ir.Local(id=self_id)):
-                yield f"#{self_id}", node, True
+                yield f"#{self_id}", node, self_id not in assigned
             case _:
                 pass
         todo.extend(_below(node))

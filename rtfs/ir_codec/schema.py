@@ -74,7 +74,7 @@ RECORDS: Final[tuple[type, ...]] = (
     *(ir.Try, ir.Step, ir.Hinted, ir.Async, ir.Race),
     *(ir.Local, ir.Binding, ir.Iterate, ir.LetClause, ir.When, ir.While, ir.Param, ir.Arity),
     *(ir.Catch, ir.CatchAll, ir.CatchCategory, ir.CatchThrown, ir.Unit, delegation.DelegationHint),
-    *(types.Primitive, types.Optional_, types.Alias, types.VectorType, types.ListType, types.SetType),
+    *(types.Primitive, types.OptionalType, types.Alias, types.VectorType, types.ListType, types.SetType),
     *(types.TupleType, types.MapEntry, types.MapType, types.MapOfType, types.FunctionType, types.EnumType),
     *(types.UnionType, types.Predicate, types.AndType, types.ArrayType, types.ResourceType),
     forms.MetaForm,

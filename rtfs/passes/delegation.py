@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from rtfs import ir
+from rtfs import errors, ir
 from rtfs.ir_walk import children
 from rtfs.passes.rebuild import rebuild
 
@@ -38,12 +38,19 @@ class _Function:
 
 
 def mark(unit: ir.Unit) -> ir.Unit:
-    """`unit` with `may_delegate` set on its calls and functions."""
+    """`unit` with `may_delegate` set on its calls and functions.
+
+    Raises:
+        StackOverflow: the program is nested too deeply.
+    """
     known = _Known(unit)
     if not known.functions and not known.any_calls:
         return unit
     known.settle()
-    return replace(unit, forms=tuple([known.marked(form) for form in unit.forms]))
+    try:
+        return replace(unit, forms=tuple([known.marked(form) for form in unit.forms]))
+    except RecursionError:
+        raise errors.StackOverflow("the program is nested too deeply", source=unit.source) from None
 
 
 class _Known:

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from rtfs import errors, ir
 from rtfs.ir_walk import children
 from rtfs.passes.rebuild import rebuild
+from rtfs.run import STOP_REQUESTS, poll
 from rtfs.values import MAP_KEY_TYPES, Map, Set, Value, Vector, truthy
 
 type Level = Literal["none", "basic", "aggressive"]
@@ -40,11 +41,17 @@ def optimize(unit: ir.Unit, level: Level = "basic") -> ir.Unit:
 
     Args:
         level: `none` gives the unit back.
+
+    Raises:
+        StackOverflow: the program is nested too deeply.
     """
     if level == "none":
         return unit
     work = _Optimizer(INLINE_SIZE[level], unit)
-    return replace(unit, forms=tuple([work.simplified(form) for form in unit.forms]))
+    try:
+        return replace(unit, forms=tuple([work.simplified(form) for form in unit.forms]))
+    except RecursionError:
+        raise errors.StackOverflow("the program is nested too deeply", source=unit.source) from None
 
 
 class _Optimizer:
@@ -69,6 +76,8 @@ class _Optimizer:
 
     def simplified(self, node: ir.Node) -> ir.Node:
         """`node` with its children, then itself, simplified."""
+        if STOP_REQUESTS:
+            poll()
         node = rebuild(node, self.simplified)
         rule = _RULES.get(type(node))
         return node if rule is None else rule(self, node)

@@ -32,6 +32,7 @@ from rtfs.reader.form_builder import (
 from rtfs.reader.metadata import hint_of, read_metadata
 from rtfs.reader.parse_errors import unexpected
 from rtfs.reader.tokens import Lexer, tokenize
+from rtfs.run import STOP_REQUESTS, poll
 from rtfs.values import Map, Symbol
 
 #: how deep brackets may nest
@@ -94,6 +95,8 @@ class Parser(SlyParser):  # type: ignore[misc]
 
     @rule("items :")
     def no_items(self, p: Any) -> Items:
+        if STOP_REQUESTS:
+            poll()
         stack = self.symstack
         if len(stack) > _STACK_PER_LEVEL:
             opener = stack[-2] if stack[-1].value is None else stack[-1]
@@ -102,6 +105,8 @@ class Parser(SlyParser):  # type: ignore[misc]
 
     @rule("items : items atom")
     def items_atom(self, p: Any) -> Items:
+        if STOP_REQUESTS:
+            poll()
         items: Items = p[0]
         value, span = p[1]
         if self._shorthand is not None and type(value) is Symbol:

@@ -27,7 +27,7 @@ class PeoplesAnswers:
         text = pretty(value)
         if len(text) > _SHOWN_AT_MOST:
             text = f"{text[:_SHOWN_AT_MOST]} …\n; {len(text):,} characters in all; *1 holds the value"
-        self._say(text)
+        self.text(text)
 
     def error(self, error: RtfsError, text: str | None) -> None:
         """Print an error with its place in `text`."""
@@ -35,7 +35,8 @@ class PeoplesAnswers:
 
     def text(self, text: str) -> None:
         """Print a text."""
-        self._say(text)
+        self._console.show_text(text)
+        self._console.out.flush()
 
     def python(self, code: str) -> None:
         """Print Python code, in colours where there are any."""
@@ -45,10 +46,7 @@ class PeoplesAnswers:
             from pygments.lexers import PythonLexer
 
             code = highlight(code, PythonLexer(), TerminalFormatter()).rstrip("\n")
-        self._say(code)
-
-    def _say(self, text: str) -> None:
-        self._console.say(text)
+        self._console.say(code)
         self._console.out.flush()
 
 

@@ -44,16 +44,15 @@ class Definition:
 @cache
 def library() -> dict[str, Entry]:
     """The special forms and builtins."""
-    from rtfs.stdlib.table import BUILTINS
+    from rtfs.stdlib.table import BUILTINS, TITLES
 
     found = {
         name: Entry(name, signature, doc, "special form") for name, (signature, doc) in SPECIAL_FORMS.items()
     }
     for name, builtin in BUILTINS.items():
         lines = [builtin.doc, *(f"{left} ; => {right}" for left, right in builtin.examples)]
-        entry = Entry(
-            name, call(name, builtin.parameters), "\n".join(lines).strip(), f"builtin, {builtin.module}"
-        )
+        group = TITLES[builtin.module].lower()
+        entry = Entry(name, call(name, builtin.parameters), "\n".join(lines).strip(), f"builtin: {group}")
         # `get`, `and`, `or` are special in some calls and functions in others; the function tells more
         found[name] = entry
     return found

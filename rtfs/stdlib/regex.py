@@ -24,19 +24,29 @@ _MAX_MEMORY: Final = 1 << 20
 _CACHED: Final = 128
 #: largest product of text bytes and pattern instructions. One step takes at most about 5 ns.
 _MAX_STEPS: Final = 1_000_000_000
+#: the span of no match
+_NOWHERE: Final = (-1, -1)
 #: how much of a bad pattern an error message shows, characters
 _SHOWN: Final = 200
 
 
 class Pattern:
-    """A compiled pattern. Works on UTF-8 inside, where lone surrogates are kept as three bytes."""
+    """A compiled pattern. Works on UTF-8 inside, where lone surrogates are kept as three bytes.
 
-    __slots__ = ("_regexp", "_size", "source")
+    Args:
+        source: its text.
+        regexp: the object of the library itself. The Python layer around it makes a generator and a match
+            object for each search, which takes longer than most searches.
+        anywhere: the library's word for a search that is not anchored.
+    """
 
-    def __init__(self, source: str, regexp: Any) -> None:
+    __slots__ = ("_anywhere", "_regexp", "_size", "source")
+
+    def __init__(self, source: str, regexp: Any, anywhere: Any) -> None:
         self.source = source
         self._regexp = regexp
-        self._size = int(regexp.programsize)
+        self._anywhere = anywhere
+        self._size = int(regexp.ProgramSize())
 
     def is_in(self, text: str) -> bool:
         """Whether it matches anywhere in `text`."""
@@ -68,8 +78,8 @@ class Pattern:
                 f"{self._size} instructions times {len(data)} bytes; split the text or simplify the pattern"
             )
         poll()
-        match = self._regexp.search(data, position)
-        return None if match is None else match.span()
+        span: tuple[int, int] = self._regexp.Match(self._anywhere, data, position, len(data))[0]
+        return None if span == _NOWHERE else span
 
 
 def _encode(text: str) -> bytes:
@@ -99,19 +109,18 @@ def compiled(pattern: str) -> Pattern:
     Raises:
         Generic: it is malformed or too large.
     """
-    import re2
+    from re2 import Options, _re2
 
     if len(pattern) > _MAX_PATTERN:
         raise _invalid(pattern, f"longer than {_MAX_PATTERN} characters")
-    options = re2.Options()
+    options = Options()
     options.max_mem = _MAX_MEMORY
     options.log_errors = False
-    try:
-        regexp = re2.compile(pattern.encode("utf-8", "surrogatepass"), options=options)
-    except re2.error as error:
-        reason = error.args[0]
-        raise _invalid(pattern, _decode(reason) if isinstance(reason, bytes) else str(reason)) from None
-    return Pattern(pattern, regexp)
+    options.never_capture = True  # no function tells groups, and searches without them are faster
+    regexp = _re2.RE2(pattern.encode("utf-8", "surrogatepass"), options)
+    if not regexp.ok():
+        raise _invalid(pattern, _decode(regexp.error()))
+    return Pattern(pattern, regexp, _re2.RE2.Anchor.UNANCHORED)
 
 
 def _invalid(pattern: str, reason: str) -> Generic:

@@ -1,1 +1,1 @@
-"""Structural types (language.md §5): the vocabulary is `rtfs.types.model`; one module per thing done with it."""
+"""Structural types (language.md §5): the words are in `rtfs.types.model`; one module per thing done with it."""

@@ -2,10 +2,10 @@
 
 `checker` makes a function for one type that generated code calls again and again. Two ways to decide:
 
-- *Flat* types, those that nest at most `FLAT_HEIGHT` collections, become nested closures with exact type tests
-  at the leaves (`rtfs.types.closures`).
-- The others, recursive aliases above all, are decided on a stack of their own (`rtfs.types.solver`), so that the
-  depth of data is no limit, and what was decided is remembered, so that shared data is looked at once.
+- *Flat* types, those that nest at most `FLAT_HEIGHT` collections, become nested closures with exact type
+  tests at the leaves (`rtfs.types.closures`).
+- The others, recursive aliases above all, are decided on a stack of their own (`rtfs.types.solver`): the
+  depth of data is no limit. What was decided is remembered, so that shared data is looked at once.
 
 What failed is found afterwards, in `rtfs.types.explain`: a passing check never makes a path.
 

@@ -41,7 +41,7 @@ def _alias(compiled: Compiled, t: types.Alias) -> Test:
     return known
 
 
-def _optional(compiled: Compiled, t: types.Optional_) -> Test:
+def _optional(compiled: Compiled, t: types.OptionalType) -> Test:
     test = compiled.closure(t.item)
     return lambda v: v is None or test(v)
 
@@ -164,7 +164,7 @@ def _predicate(compiled: Compiled, t: types.Predicate) -> Test:
 CLOSURES: Final[Mapping[type, Callable[..., Test]]] = {
     types.Primitive: _primitive,
     types.Alias: _alias,
-    types.Optional_: _optional,
+    types.OptionalType: _optional,
     types.VectorType: _sequence(Vector),
     types.ListType: _sequence(List),
     types.SetType: _sequence(Set),

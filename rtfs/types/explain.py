@@ -57,7 +57,7 @@ def failure(compiled: Compiled, t: Type, value: Value, path: str) -> errors.Type
             if definition is None:
                 return _unknown_type(place, t.name, value, compiled)
             t = definition
-        elif isinstance(t, types.Optional_ | types.UnionType):
+        elif isinstance(t, types.OptionalType | types.UnionType):
             member = _only_candidate(compiled, t, value)
             if member is None:
                 return mismatch(place, shown, value)
@@ -89,7 +89,7 @@ def _failing(solver: Solver, parts: Iterator[Part]) -> Part | None:
     return None
 
 
-def _only_candidate(compiled: Compiled, t: types.Optional_ | types.UnionType, value: Value) -> Type | None:
+def _only_candidate(compiled: Compiled, t: types.OptionalType | types.UnionType, value: Value) -> Type | None:
     """The one member of a union whose kind `value` has, so that the fault is inside it."""
     found: list[Type] = []
     todo: list[Type] = [t]
@@ -99,7 +99,7 @@ def _only_candidate(compiled: Compiled, t: types.Optional_ | types.UnionType, va
             case types.Alias(name):
                 definition = compiled.definition(name)
                 todo += [] if definition is None else [definition]
-            case types.Optional_(item):
+            case types.OptionalType(item):
                 todo.append(item)
             case types.UnionType(items):
                 todo.extend(items)
@@ -117,7 +117,7 @@ def _has_kind(compiled: Compiled, t: Type | types.Predicate, value: Value) -> bo
         if definition is None:
             return False
         t = definition
-    if isinstance(t, types.Predicate | types.Optional_ | types.UnionType | types.AndType):
+    if isinstance(t, types.Predicate | types.OptionalType | types.UnionType | types.AndType):
         return False
     demand = demands(t, value)
     return not isinstance(demand, Fault) or demand.kind != "mismatch"

@@ -119,7 +119,7 @@ def _object(exporter: _Exporter, t: Type) -> Schema:
     return {"type": "object"}
 
 
-def _optional(exporter: _Exporter, t: types.Optional_) -> Schema:
+def _optional(exporter: _Exporter, t: types.OptionalType) -> Schema:
     return {"anyOf": [exporter.schema(t.item), {"type": "null"}]}
 
 
@@ -291,7 +291,7 @@ _PREDICATES: Final[Mapping[str, Callable[..., Schema]]] = {
 _SCHEMAS: Final[Mapping[type, Callable[..., Schema]]] = {
     types.Primitive: _primitive,
     types.Alias: _Exporter.alias,
-    types.Optional_: _optional,
+    types.OptionalType: _optional,
     types.VectorType: _items,
     types.ListType: _items,
     types.SetType: _set,

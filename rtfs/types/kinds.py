@@ -24,7 +24,7 @@ def union_members(t: Type) -> Iterator[Type]:
         case types.UnionType(items):
             for item in items:
                 yield from union_members(item)
-        case types.Optional_(item):
+        case types.OptionalType(item):
             yield from union_members(item)
             yield NIL
         case types.Primitive("never"):
@@ -80,7 +80,7 @@ def kinds(t: Type, aliases: Mapping[str, Type]) -> frozenset[type] | None:
                     todo.append(definition)
             case types.UnionType(items):
                 todo.extend(items)
-            case types.Optional_(item):
+            case types.OptionalType(item):
                 todo += (NIL, item)
             case types.AndType(items):
                 todo.append(next((i for i in items if not isinstance(i, types.Predicate)), ANY))

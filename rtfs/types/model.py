@@ -1,7 +1,7 @@
 """Structural types as data (language.md §5).
 
-Only the vocabulary. `rtfs.types.parser` makes types from forms and prints them, `rtfs.types.check` checks values,
-`rtfs.types.subtyping` compares types, `rtfs.types.json_schema` exports them.
+Only the vocabulary. `rtfs.types.parser` makes types from forms and prints them, `rtfs.types.check` checks
+values, `rtfs.types.subtyping` compares types, `rtfs.types.json_schema` exports them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Primitive:
 
 
 @dataclass(frozen=True, slots=True)
-class Optional_:
+class OptionalType:
     """`T?`: T or nil."""
 
     item: Type
@@ -36,21 +36,29 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class VectorType:
+    """`[:vector T]`."""
+
     item: Type
 
 
 @dataclass(frozen=True, slots=True)
 class ListType:
+    """`[:list T]`."""
+
     item: Type
 
 
 @dataclass(frozen=True, slots=True)
 class SetType:
+    """`[:set T]`."""
+
     item: Type
 
 
 @dataclass(frozen=True, slots=True)
 class TupleType:
+    """`[:tuple T…]`: a vector of exactly these."""
+
     items: tuple[Type, ...]
 
 
@@ -73,12 +81,16 @@ class MapType:
 
 @dataclass(frozen=True, slots=True)
 class MapOfType:
+    """`[:map-of K V]`."""
+
     key: Type
     value: Type
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionType:
+    """`[:fn [T… & T] R]`. Any function is a member; the checker looks at the signature."""
+
     params: tuple[Type, ...]
     rest: Type | None
     returns: Type
@@ -94,6 +106,8 @@ class EnumType:
 
 @dataclass(frozen=True, slots=True)
 class UnionType:
+    """`[:union T…]`."""
+
     items: tuple[Type, ...]
 
 
@@ -107,6 +121,8 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class AndType:
+    """`[:and …]`: all of these."""
+
     items: tuple[Type | Predicate, ...]
 
 
@@ -120,12 +136,14 @@ class ArrayType:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
+    """`[:resource name]`."""
+
     name: str
 
 
 type Type = (
     Primitive
-    | Optional_
+    | OptionalType
     | Alias
     | VectorType
     | ListType

@@ -86,7 +86,7 @@ class _Overlap:
     def _apart(self, a: Type, b: Type) -> bool | None:
         """The rules that take `a` apart."""
         match a:
-            case types.UnionType() | types.Optional_():
+            case types.UnionType() | types.OptionalType():
                 return self._any((member, b) for member in union_members(a))
             case types.EnumType(values):
                 return any(self._literal(value, b) for value in values)

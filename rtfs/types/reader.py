@@ -57,7 +57,7 @@ def did_you_mean(name: str, candidates: Sequence[str], prefix: str = "") -> str 
 
 def optional(t: Type) -> Type:
     """`T?`, which is T itself if T is optional already."""
-    return t if isinstance(t, types.Optional_) else types.Optional_(t)
+    return t if isinstance(t, types.OptionalType) else types.OptionalType(t)
 
 
 class Parser:

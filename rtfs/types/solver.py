@@ -46,7 +46,7 @@ def plan(compiled: Compiled, t: Type) -> Plan:
             case types.Alias(name):
                 definition = compiled.definition(name)
                 todo += () if definition is None else (definition,)
-            case types.Optional_(item):
+            case types.OptionalType(item):
                 flat.append(lambda value: value is None)
                 todo.append(item)
             case types.UnionType(items):

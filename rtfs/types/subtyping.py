@@ -77,7 +77,7 @@ def join(a: Type, b: Type, aliases: Mapping[str, Type] | None = None) -> Type:
     if len(rest) > JOIN_LIMIT or any(is_any(member) for member in rest):
         return ANY
     joined = rest[0] if len(rest) == 1 else types.UnionType(tuple(rest))
-    return joined if len(rest) == len(members) else types.Optional_(joined)
+    return joined if len(rest) == len(members) else types.OptionalType(joined)
 
 
 # ---------------------------------------------------------------- subtyping
@@ -147,7 +147,7 @@ class _Comparison:
         match a:
             case types.UnionType(items):
                 return self.all((item, b) for item in items)
-            case types.Optional_(item):
+            case types.OptionalType(item):
                 return self.subtype(NIL, b) and self.subtype(item, b)
             case types.EnumType(values):
                 return all(self._literal(value, b) for value in values)
@@ -165,7 +165,7 @@ class _Comparison:
         match b:
             case types.UnionType(items):
                 return self.any((a, item) for item in items) or self._any_member(a, b)
-            case types.Optional_(item):
+            case types.OptionalType(item):
                 return self.subtype(a, NIL) or self.subtype(a, item) or self._any_member(a, b)
             case types.AndType(items):
                 return self._into_and(a, items)

@@ -51,7 +51,7 @@ def _array_text(t: types.ArrayType) -> str:
 _TEXTS: Final[Mapping[type, Callable[..., str]]] = {
     types.Primitive: lambda t: t.name,
     types.Alias: lambda t: t.name,
-    types.Optional_: lambda t: f"{type_text(t.item)}?",
+    types.OptionalType: lambda t: f"{type_text(t.item)}?",
     types.VectorType: lambda t: _joined("vector", [t.item]),
     types.ListType: lambda t: _joined("list", [t.item]),
     types.SetType: lambda t: _joined("set", [t.item]),

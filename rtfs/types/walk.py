@@ -25,7 +25,7 @@ COLLECTION_TYPES: Final = (
 def components(t: Type | types.Predicate) -> tuple[Type | types.Predicate, ...]:
     """The types directly inside `t` that values are checked against. A function's are not."""
     match t:
-        case types.VectorType(item) | types.ListType(item) | types.SetType(item) | types.Optional_(item):
+        case types.VectorType(item) | types.ListType(item) | types.SetType(item) | types.OptionalType(item):
             return (item,)
         case types.TupleType(items) | types.UnionType(items) | types.AndType(items):
             return items
@@ -84,7 +84,7 @@ def is_circular(name: str, aliases: Mapping[str, Type | None]) -> bool:
                 if found not in seen:
                     seen.add(found)
                     todo.append(aliases.get(found))
-            case types.Optional_(item):
+            case types.OptionalType(item):
                 todo.append(item)
             case types.UnionType(items) | types.AndType(items):
                 todo.extend(items)

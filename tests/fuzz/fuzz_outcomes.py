@@ -15,7 +15,7 @@ from rtfs import errors, ir
 from rtfs.passes import delegation
 from rtfs.passes.optimize import optimize
 from rtfs.printer import pr_str
-from rtfs.program import ANALYSIS_DEPTH, Program, compile
+from rtfs.program import ANALYSIS_DEPTH, Program, compile, evaluate
 from rtfs.run import Limits, deep_recursion
 
 type Kind = Literal["value", "error", "limit", "bug"]
@@ -62,7 +62,7 @@ def evaluated(text: str, backend: str, limits: Limits = SMALL) -> Outcome:
     """What a text comes to on one backend, reading and analysis included."""
 
     def action() -> str:
-        return pr_str(compile(text).link(backend=backend).run(limits=limits))  # type: ignore[arg-type]
+        return pr_str(evaluate(text, backend=backend, limits=limits))  # type: ignore[arg-type]
 
     return outcome(action)
 

@@ -138,6 +138,29 @@ def test_printing(call, printed):
     assert out.getvalue() == printed
 
 
+class Terminal(io.StringIO):
+    """A stream somebody looks at."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\n\tb é 漢 \u00a0 👩\u200d🚀", "a\n\tb é 漢 \u00a0 👩\u200d🚀\n"),
+        ("\x1b[2J\x07\r", "\\u001B[2J\\u0007\\u000D\n"),
+        ("\x9b31m\x7f", "\\u009B31m\\u007F\n"),
+        ("admin\u202enimda", "admin\\u202Enimda\n"),
+    ],
+)
+def test_a_program_cannot_command_the_terminal(text, shown):
+    terminal, pipe = Terminal(), io.StringIO()
+    calls(ConsoleHost(terminal), ("ccos.io.println", text))
+    calls(ConsoleHost(pipe), ("ccos.io.println", text))
+    assert (terminal.getvalue(), pipe.getvalue()) == (shown, text + "\n")
+
+
 def test_printing_to_a_stream_that_cannot_encode():
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii", write_through=True)

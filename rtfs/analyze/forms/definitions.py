@@ -12,7 +12,7 @@ from rtfs.analyze.forms.functions import function, split_function
 from rtfs.analyze.scope import Scope
 from rtfs.analyze.syntax import Item, Metadata, describe, invalid, split_metadata
 from rtfs.errors import Span
-from rtfs.types.model import MapEntry, MapType, Optional_, Type
+from rtfs.types.model import MapEntry, MapType, OptionalType, Type
 from rtfs.values import Keyword, List, Map, Symbol, Value
 
 
@@ -112,7 +112,7 @@ def defstruct(call: Call, scope: Scope) -> ir.Node:
         if index + 1 == len(call.args):
             raise invalid(f"field `:{key.form.name}` has no type", key.span)
         type_, index = _field_type(call.args, index + 1)
-        fields[key.form.name] = MapEntry(key.form.name, type_, isinstance(type_, Optional_))
+        fields[key.form.name] = MapEntry(key.form.name, type_, isinstance(type_, OptionalType))
     entries = tuple(fields.values())
     scope.analysis.environment.types.add(name)
     alias = ir.DefType(name, MapType(entries), span=call.span)

@@ -180,12 +180,7 @@ def _import(spec: _ImportSpec, scope: Scope) -> ir.Node:
     environment = scope.analysis.environment
     if spec.module not in environment.inline_modules and _import_builtins(spec, environment):
         return constant(None, spec.span)
-    try:
-        known = environment.find_module(spec.module)
-    except errors.RtfsError as error:
-        if error.span is None:
-            error.span = spec.span
-        raise
+    known = environment.find_module(spec.module, spec.span)
     names: list[tuple[str, str]] = []
     prefix = spec.alias or spec.module
     if spec.only is None or spec.alias is not None:

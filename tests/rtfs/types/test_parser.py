@@ -5,7 +5,7 @@ import pytest
 from rtfs import errors
 from rtfs.reader import read
 from rtfs.types import model as types
-from rtfs.types.model import Alias, EnumType, MapEntry, MapType, Optional_, Primitive, UnionType, VectorType
+from rtfs.types.model import Alias, EnumType, MapEntry, MapType, OptionalType, Primitive, UnionType, VectorType
 from rtfs.types.parser import (
     MAX_DEPTH,
     looks_like_type,
@@ -40,14 +40,14 @@ def form(text: str):
         ("Vector", Alias("Vector")),
         ("Point", Alias("Point")),
         ("geo/Point", Alias("geo/Point")),
-        ("int?", Optional_(INT)),
-        (":string?", Optional_(STRING)),
-        ("Point?", Optional_(Alias("Point"))),
-        ("[:vector :int]?", Optional_(VectorType(INT))),
-        ("[:vector [:vector int]?]", VectorType(Optional_(VectorType(INT)))),
+        ("int?", OptionalType(INT)),
+        (":string?", OptionalType(STRING)),
+        ("Point?", OptionalType(Alias("Point"))),
+        ("[:vector :int]?", OptionalType(VectorType(INT))),
+        ("[:vector [:vector int]?]", VectorType(OptionalType(VectorType(INT)))),
         ("[:list int]", types.ListType(INT)),
         ("[:set int]", types.SetType(INT)),
-        ("[:tuple int [:vector int]? string]", types.TupleType((INT, Optional_(VectorType(INT)), STRING))),
+        ("[:tuple int [:vector int]? string]", types.TupleType((INT, OptionalType(VectorType(INT)), STRING))),
         ("[:union int string]", UnionType((INT, STRING))),
         ("[:union int]", INT),
         ("[:map [:a int] [:b string ?]]", MapType((MapEntry("a", INT, False), MapEntry("b", STRING, True)))),
@@ -98,7 +98,7 @@ def test_text_is_read_as_type_and_printed_text_reads_back(text, expected):
 
 
 def test_optional_entry_and_optional_type_stay_apart():
-    needed = MapType((MapEntry("k", Optional_(VectorType(INT)), False),))
+    needed = MapType((MapEntry("k", OptionalType(VectorType(INT)), False),))
     assert type_text(needed) == "[:map [:k [:union [:vector int]?]]]"
     assert parse_type_text(type_text(needed)) == needed
 
@@ -203,4 +203,4 @@ def test_resolve_aliases_follows_the_chain_only():
 
 
 def test_optional_is_idempotent():
-    assert optional(optional(INT)) == Optional_(INT)
+    assert optional(optional(INT)) == OptionalType(INT)

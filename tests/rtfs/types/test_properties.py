@@ -63,7 +63,7 @@ def _compound(inner):
     )
     key_types = st.sampled_from([types.Primitive(name) for name in ("string", "keyword", "int", "any")])
     return st.one_of(
-        inner.filter(lambda t: not isinstance(t, types.Optional_)).map(types.Optional_),
+        inner.filter(lambda t: not isinstance(t, types.OptionalType)).map(types.OptionalType),
         inner.map(types.VectorType),
         inner.map(types.ListType),
         inner.map(types.SetType),
