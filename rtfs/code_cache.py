@@ -1,19 +1,24 @@
 """Compiled programs on disk, so that an unchanged file starts without being read again.
 
-An entry is found by the SHA-256 of everything it depends on: the text, its name, the version of this package
-and of Python. It names the modules that were read with it and the digests of their texts, which are compared
-before it is used. Its own digest is checked before a byte of it is interpreted; a file that is damaged,
-foreign or writable by others counts as absent.
+An entry is found by the SHA-256 of everything it depends on: the text, its name, this package and Python. It
+names the modules that were looked for with it, and the digests of their texts if there were any, which are
+compared before it is used. Its own digest, which covers its name, is checked before a byte is interpreted;
+a file that is damaged, misplaced, foreign or writable by others counts as absent.
 
-What is stored is code that Python runs, like a `.pyc`: the folder belongs to the user alone.
+What is stored is code that Python runs, like a `.pyc`: the folder belongs to the user alone. Entries that were
+not used for the longest time are removed when there are too many.
 """
 
 from __future__ import annotations
 
 import marshal
 import os
+import stat
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rtfs.emit_python.artifact import Artifact, ModuleCode, run_artifact
 from rtfs.emit_python.frozen import NotFrozen, freeze, thaw
 from rtfs.namespace import Modules, Namespace
-from rtfs.program import LinkedProgram, Program, compile, new_run, prepared
-from rtfs.run import Limits, running
+from rtfs.program import ANALYSIS_DEPTH, LinkedProgram, Program, compile, new_run, prepared
+from rtfs.run import Limits, deep_recursion, running
 from rtfs.values import Value
 from rtfs.version import VERSION
 
@@ -32,17 +37,23 @@ if TYPE_CHECKING:
     from rtfs.host import Host
     from rtfs.security import RuntimeContext
 
-_MAGIC: Final = b"RTFSPY1\n"
+_MAGIC: Final = b"RTFSPY2\n"
 _DIGEST_BYTES: Final = 32
+#: what the folder may hold, and how long a file may take to be written
+MOST_ENTRIES: Final = 256
+MOST_BYTES: Final = 64 << 20
+_WRITING_S: Final = 3600
+_ENTRY: Final = ".rtfsc"
+_TEMPORARY: Final = ".rtfsc.tmp"
 
 
-def default_folder() -> Path:
-    """`$RTFS_CACHE_DIR`, else `rtfs` in the user's cache folder."""
+def default_folder() -> Path | None:
+    """`$RTFS_CACHE_DIR`, else `rtfs` in the user's cache folder; None for a user who has no folder."""
     named = os.environ.get("RTFS_CACHE_DIR")
     if named:
         return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "rtfs"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base, "rtfs") if os.path.isabs(base) else None
 
 
 class _ModuleStub:
@@ -93,25 +104,59 @@ def load_or_compile(
         RtfsError: as `compile`.
     """
     folder = folder or default_folder()
-    path = folder / f"{_key(text, source_name)}.rtfsc"
+    if folder is None:
+        return compile(text, source_name=source_name, modules=modules).link()
+    path = folder / f"{_key(text, source_name)}{_ENTRY}"
     found = _load(path, source_name, modules)
     if found is not None:
         return found
-    program = compile(text, source_name=source_name, modules=modules)
+    asked = _Asked(modules)
+    program = compile(text, source_name=source_name, modules=asked)
     linked = program.link()
-    payload = _payload(program, linked)
+    payload = _payload(program, linked, asked.digests)
     if payload is not None:
         _store(path, payload)
     return linked
 
 
+class _Asked:
+    """A module store that notes what was looked for in it, in vain or not."""
+
+    def __init__(self, store: ModuleStore) -> None:
+        self._store = store
+        #: module → digest of its text and name, None if there was no such module
+        self.digests: dict[str, str | None] = {}
+
+    def find(self, name: str) -> tuple[str, str] | None:
+        """As the store."""
+        found = self._store.find(name)
+        self.digests[name] = None if found is None else _digest(*found)
+        return found
+
+
 def _key(text: str, source_name: str) -> str:
-    parts = (text, source_name, VERSION, sys.implementation.cache_tag or "", sys.version)
+    return _digest(text, source_name, VERSION, _package(), sys.implementation.cache_tag or "", sys.version)
+
+
+def _digest(*parts: str) -> str:
     digest = sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()
+
+
+@cache
+def _package() -> str:
+    """Sizes and times of this package's files: one that was edited makes other code."""
+    found = []
+    for folder, folders, files in os.walk(Path(__file__).parent):
+        folders.sort()
+        for name in sorted(files):
+            if name.endswith(".py"):
+                status = os.stat(os.path.join(folder, name))
+                found.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(found)
 
 
 # ---------------------------------------------------------------- files
@@ -121,59 +166,104 @@ def _load(path: Path, source_name: str, modules: ModuleStore) -> CachedProgram |
     body = _read_verified(path)
     if body is None:
         return None
-    dependencies, ((_, _, main), *others) = marshal.loads(body)
-    for name, digest in dependencies:
+    asked, ((_, _, main), *others) = marshal.loads(body)
+    for name, digest in asked:
         current = modules.find(name)
-        if current is None or sha256(current[0].encode("utf-8", "surrogatepass")).hexdigest() != digest:
+        if digest != (None if current is None else _digest(*current)):
             return None
-    units = {name: (source, _thawed(frozen)) for name, source, frozen in others}
-    return CachedProgram(_thawed(main), source_name, units)
+    with deep_recursion(ANALYSIS_DEPTH):  # quoted data may be nested
+        units = {name: (source, _thawed(frozen)) for name, source, frozen in others}
+        return CachedProgram(_thawed(main), source_name, units)
 
 
 def _read_verified(path: Path) -> bytes | None:
-    """The body of an entry whose owner and digest are right."""
+    """The body of an entry whose owner and digest are right. Notes that it was used."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        with open(os.open(path, flags), "rb") as file:
+            if not _is_own(os.fstat(file.fileno())):
                 return None
             data = file.read()
     except OSError:
         return None
     start = len(_MAGIC) + _DIGEST_BYTES
-    if not data.startswith(_MAGIC) or sha256(data[start:]).digest() != data[len(_MAGIC) : start]:
+    body = data[start:]
+    if data[:start] != _MAGIC + _seal(path, body):
         return None
-    return data[start:]
+    with suppress(OSError):  # on a disk that cannot be written to, nothing is removed either
+        os.utime(path)
+    return body
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether a file is a plain one of the user, which nobody else can write to."""
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+        return False
+    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+
+
+def _seal(path: Path, body: bytes) -> bytes:
+    return sha256(path.name.encode() + body).digest()
 
 
 def _store(path: Path, body: bytes) -> None:
     """Write an entry so that a reader sees all of it or none. A full or read-only disk is no error."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_MAGIC + sha256(body).digest() + body)
-        temporary.replace(path)
-    except OSError:
+    if len(body) > MOST_BYTES // 2:
         return
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f"{os.urandom(8).hex()}{_TEMPORARY}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(_MAGIC + _seal(path, body) + body)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+        _remove_surplus(path.parent)
+
+
+def _remove_surplus(folder: Path) -> None:
+    """Remove the entries that were not used for the longest time, and what writers that died left behind."""
+    kept = nbytes = 0
+    for _, size, path in sorted(_entries(folder), reverse=True):
+        kept, nbytes = kept + 1, nbytes + size
+        if kept > MOST_ENTRIES or nbytes > MOST_BYTES:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _entries(folder: Path) -> Iterator[tuple[float, int, str]]:
+    """Time of last use, size and path of each entry. Removes old temporary files on the way."""
+    with os.scandir(folder) as files:
+        for file in files:
+            if file.name.endswith(_ENTRY):
+                with suppress(FileNotFoundError):
+                    status = file.stat(follow_symlinks=False)
+                    yield status.st_mtime, status.st_size, file.path
+            elif file.name.endswith(_TEMPORARY):
+                with suppress(FileNotFoundError):
+                    if file.stat(follow_symlinks=False).st_mtime < time.time() - _WRITING_S:
+                        os.unlink(file.path)
 
 
 # ---------------------------------------------------------------- contents
 
 
-def _payload(program: Program, linked: LinkedProgram) -> bytes | None:
-    """The body of an entry; None if a part cannot be kept."""
+def _payload(program: Program, linked: LinkedProgram, asked: Mapping[str, str | None]) -> bytes | None:
+    """The body of an entry; None if a part cannot be kept. `asked`: modules and the digests of their texts."""
     units: list[tuple[str | None, ir.Unit | None]] = [(None, program.unit)]
-    units += [(name, program.module_unit(name)) for name, _ in program.unit.dependencies]
+    units += [(name, program.module_unit(name)) for name, digest in asked.items() if digest is not None]
     frozen = []
     try:
-        for name, unit in units:
-            artifact = None if unit is None else linked.artifact(unit)
-            if unit is None or artifact is None:
-                return None
-            frozen.append((name, unit.source, _frozen(artifact)))
-        return marshal.dumps((program.unit.dependencies, tuple(frozen)))
+        with deep_recursion(ANALYSIS_DEPTH):
+            for name, unit in units:
+                artifact = None if unit is None else linked.artifact(unit)
+                if unit is None or artifact is None:
+                    return None
+                frozen.append((name, unit.source, _frozen(artifact)))
+            return marshal.dumps((tuple(asked.items()), tuple(frozen)))
     except (NotFrozen, ValueError, RecursionError):  # ValueError: nested deeper than marshal goes
         return None
 

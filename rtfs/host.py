@@ -17,7 +17,8 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TextIO, override
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TextIO, override
 
 from rtfs import errors
 from rtfs.capabilities import Capability
@@ -34,8 +35,10 @@ from rtfs.host_protocol import (
 )
 from rtfs.run import charge_output, poll
 from rtfs.security import RuntimeContext
-from rtfs.types.model import MapEntry, MapType, Primitive, Type
 from rtfs.values import INT_MAX, INT_MIN, Keyword, Map, Value, member_key, type_name
+
+if TYPE_CHECKING:
+    from rtfs.types.model import MapType, Type
 
 __all__ = [
     "CausalContext",
@@ -194,10 +197,22 @@ def _unknown_capability(capability_id: str, known: Mapping[str, Any]) -> errors.
     return error
 
 
-def _map_of(*required: str, **optional: str) -> MapType:
-    """A map schema: required keys that take anything, and optional ones with the name of their type."""
+#: what the capabilities of the console take: required keys, and optional ones with their types
+_FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]]] = {
+    "ccos.state.kv.get": (("key",), ()),
+    "ccos.state.kv.put": (("key", "value"), ()),
+    "ccos.state.counter.inc": (("key",), (("increment", "int"),)),
+}
+
+
+@cache
+def _schema(capability_id: str) -> MapType:
+    """The input schema of a capability in `_FIELDS`. Made when it is asked for: few programs keep state."""
+    from rtfs.types.model import MapEntry, MapType, Primitive
+
+    required, optional = _FIELDS[capability_id]
     entries = [MapEntry(key, Primitive("any"), False) for key in required]
-    entries += [MapEntry(key, Primitive(kind), True) for key, kind in optional.items()]
+    entries += [MapEntry(key, Primitive(kind), True) for key, kind in optional]
     return MapType(tuple(entries))
 
 
@@ -212,24 +227,25 @@ class ConsoleHost(DictHost):
         self._out = out
         self._at_terminal = out.isatty()
         self._store: dict[Any, Value] = {}
-        key = _map_of("key")
         super().__init__(
             {
                 "ccos.io.println": self._println,
                 "ccos.io.print": self._print,
                 "ccos.io.log": self._println,
                 "ccos.echo": lambda value: value,
-                "ccos.state.kv.get": Capability(function=self._kv_get, input_schema=key),
-                "ccos.state.kv.put": Capability(function=self._kv_put, input_schema=_map_of("key", "value")),
-                "ccos.state.counter.inc": Capability(
-                    function=self._increment, input_schema=_map_of("key", increment="int")
-                ),
+                "ccos.state.kv.get": self._kv_get,
+                "ccos.state.kv.put": self._kv_put,
+                "ccos.state.counter.inc": self._increment,
                 "ccos.system.current-timestamp-ms": lambda: time.time_ns() // 1_000_000,
                 "ccos.system.get-env": _environment_variable,
                 "ccos.system.sleep-ms": _sleep,
             },
             context=context,
         )
+
+    @override
+    def get_capability_input_schema(self, capability_id: str) -> Type | None:
+        return _schema(capability_id) if capability_id in _FIELDS else None
 
     def _println(self, *values: Value) -> None:
         self._write(values, "\n")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, override
 
 from rtfs import errors
-from rtfs.types.model import Type
 from rtfs.values import Map, Value
 
 if TYPE_CHECKING:
     from rtfs.security import RuntimeContext
+    from rtfs.types.model import Type
 
 
 class Host(Protocol):

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, Final
 
 from rtfs import ir
@@ -15,18 +17,38 @@ _PARTS: Final = (ir.Binding, ir.Arity, ir.Catch, ir.Iterate, ir.LetClause, ir.Wh
 
 def children(node: Any) -> Iterator[ir.Node]:
     """Every node directly below `node`, through bindings, arities, clauses and tuples."""
-    for name in type(node).__match_args__:
-        yield from _nodes(getattr(node, name))
+    found: list[ir.Node] = []
+    _collect(node, found)
+    return iter(found)
 
 
-def _nodes(value: Any) -> Iterator[ir.Node]:
-    if isinstance(value, ir.Node):
-        yield value
-    elif isinstance(value, _PARTS):
-        yield from children(value)
-    elif type(value) is tuple:
+def _collect(part: object, found: list[ir.Node]) -> None:
+    kind = type(part)
+    names = _known_fields.get(kind)
+    if names is None:
+        names = _known_fields[kind] = _inner_fields(kind)
+    for name in names:
+        _add(getattr(part, name), found)
+
+
+def _add(value: Any, found: list[ir.Node]) -> None:
+    if type(value) is tuple:
         for item in value:
-            yield from _nodes(item)
+            _add(item, found)
+    elif isinstance(value, ir.Node):
+        found.append(value)
+    elif isinstance(value, _PARTS):
+        _collect(value, found)
+
+
+_INNER: Final = re.compile(r"\b(Node|Clause|" + "|".join(part.__name__ for part in _PARTS) + r")\b")
+
+_known_fields: Final[dict[type, tuple[str, ...]]] = {}
+
+
+def _inner_fields(kind: Any) -> tuple[str, ...]:
+    """The fields of a node or part whose declared type lets them hold nodes."""
+    return tuple(each.name for each in fields(kind) if each.name != "span" and _INNER.search(str(each.type)))
 
 
 def free_locals(node: ir.Node) -> set[int]:

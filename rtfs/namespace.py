@@ -145,7 +145,12 @@ class Namespace:
 
 
 def with_nearest(error: errors.RtfsError, name: str, candidates: list[str]) -> errors.RtfsError:
-    """`error`, with the nearest known name as its hint if one is near."""
+    """`error`, with the nearest known name as its hint if one is near, or what RTFS calls `name`."""
+    if isinstance(error, errors.UndefinedSymbol):
+        from rtfs.idioms import suggestion
+
+        error.hint = suggestion(name, candidates) or error.hint
+        return error
     from rtfs.spell import nearest
 
     found = nearest(name, candidates)
@@ -234,7 +239,9 @@ class Modules:
         }
         if not values:
             error = errors.ModuleNotFound(name)
-            error.hint = f"no search path has the file {name.replace('.', '/')}.rtfs"
+            from rtfs.idioms import library_hint
+
+            error.hint = library_hint(name) or f"no search path has the file {name.replace('.', '/')}.rtfs"
             raise with_nearest(error, name, [*self._loaded, STDLIB])
         namespace = Namespace(name, values, exports=frozenset(values))
         self._loaded[name] = namespace

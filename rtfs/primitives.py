@@ -282,13 +282,12 @@ def _context_value(name: str) -> Value:
 
 def _hint(name: str, known: Iterable[str]) -> str | None:
     from rtfs.analyze.core import SPECIAL
-    from rtfs.spell import nearest
+    from rtfs.idioms import suggestion
     from rtfs.stdlib.table import BUILTINS
 
     if name in SPECIAL:
         return f"`{name}` is a special form, which is no value; call it as `({name} …)`"
-    found = nearest(name, [*known, *BUILTINS, *SPECIAL])
-    return None if found is None else f"did you mean `{found}`?"
+    return suggestion(name, [*known, *BUILTINS, *SPECIAL])
 
 
 @_primitive("resource-ref")

@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+import errno
+import stat
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -39,10 +42,16 @@ ANALYSIS_DEPTH: Final = 100_000
 #: programs that `evaluate` remembers, and the longest text it does so for, characters
 _REMEMBERED: Final = 256
 _REMEMBERED_TEXT: Final = 1 << 18
+#: characters that would give a part of a module's name a meaning as a path
+_FOREIGN: Final = frozenset("/\\\0")
 
 
 class FileModules:
-    """Module files on search paths: module `a.b` is `a/b.rtfs`."""
+    """Module files on search paths: module `a.b` is `a/b.rtfs`.
+
+    No name leads out of a search path. Symbolic links in it are followed: who may write there decides what it
+    holds.
+    """
 
     def __init__(self, *paths: str | Path) -> None:
         self.paths = tuple(Path(path) for path in paths or (".",))
@@ -53,36 +62,51 @@ class FileModules:
         Raises:
             ModuleError: the file cannot be read.
         """
-        parts = name.split(".")
-        if any(
-            not part or part in ("..", ".") or "/" in part or "\\" in part or "\0" in part for part in parts
-        ):
+        *folders, last = name.split(".")
+        if any(not part or not _FOREIGN.isdisjoint(part) for part in (*folders, last)):
             return None
         for path in self.paths:
-            file = (
-                path.joinpath(*parts).with_suffix(".rtfs")
-                if len(parts) == 1
-                else path.joinpath(*parts[:-1], parts[-1] + ".rtfs")
-            )
-            if file.is_file():
-                try:
-                    return file.read_text(encoding="utf-8"), str(file)
-                except (OSError, UnicodeDecodeError) as exc:
-                    raise errors.ModuleError(f"module '{name}' cannot be read from {file}: {exc}") from None
+            file = path.joinpath(*folders, f"{last}.rtfs")
+            try:
+                if stat.S_ISREG(file.stat().st_mode):
+                    return file.read_bytes().decode("utf-8-sig"), str(file)
+            except (FileNotFoundError, NotADirectoryError, UnicodeEncodeError):
+                continue
+            except UnicodeDecodeError as exc:
+                raise _unreadable(name, file, f"it is not UTF-8 at byte {exc.start}") from None
+            except OSError as exc:
+                if exc.errno != errno.ENAMETOOLONG:
+                    raise _unreadable(name, file, exc.strerror or str(exc)) from None
         return None
+
+
+def _unreadable(name: str, file: Path, why: str) -> errors.ModuleError:
+    return errors.ModuleError(f"module '{name}' cannot be read from {file}: {why}")
 
 
 class Program:
     """An analysed program. Immutable; may be linked and run any number of times."""
 
-    def __init__(self, unit: ir.Unit, text: str, environment: Environment) -> None:
+    def __init__(self, unit: ir.Unit, text: str, environment: Environment, optimize: bool = True) -> None:
         self.unit = unit
         self.text = text
         self._environment = environment
+        self._optimize = optimize
+        self._module_units: dict[str, ir.Unit | None] = {}
+        self._lock = threading.RLock()  # runs on several threads may need the same module at once
 
     def module_unit(self, name: str) -> ir.Unit | None:
-        """The analysed file of a module that the program imports."""
-        return self._environment.module_unit(name)
+        """The analysed file of a module that the program uses, optimised and marked as the program is.
+
+        Raises:
+            RtfsError: what its text is refused for.
+        """
+        with self._lock:
+            if name not in self._module_units:
+                with deep_recursion(ANALYSIS_DEPTH):
+                    unit = self._environment.module_unit(name)
+                    self._module_units[name] = None if unit is None else finished(unit, self._optimize)
+            return self._module_units[name]
 
     def link(
         self,
@@ -96,7 +120,7 @@ class Program:
             delegate: asked once per function; without one every function runs its own body here.
             context: whom the program will run for; the delegate's answers may depend on it.
         """
-        return LinkedProgram(self, self._environment.module_unit, delegate, context, backend)
+        return LinkedProgram(self, self.module_unit, delegate, context, backend)
 
 
 class LinkedProgram:
@@ -118,7 +142,8 @@ class LinkedProgram:
         self._context = context
         self._routes = None if delegate is None else _routes(delegate, context)
         self._artifacts: dict[int, tuple[ir.Unit, Artifact | None]] = {}
-        self._loaded: tuple[Namespace, Modules] | None = None
+        self._loaded: Namespace | None = None
+        self._loading = threading.RLock()
         if self._routes is not None:
             self._routes.add(program.unit)
 
@@ -143,7 +168,7 @@ class LinkedProgram:
         """
         run = new_run(host, context or self._context, limits, args)
         with running(run), prepared(run):
-            return self._start()[2]
+            return self._start()[1]
 
     def step(
         self,
@@ -161,7 +186,7 @@ class LinkedProgram:
         from rtfs.stepping import Stepper
 
         return Stepper(
-            lambda: self._start()[2],
+            lambda: self._start()[1],
             host=host,
             context=context or self._context,
             limits=limits,
@@ -179,7 +204,7 @@ class LinkedProgram:
         """Call the function `name`. The program's own forms run once, before the first call.
 
         Raises:
-            UndefinedSymbol: the program does not define `name`.
+            UndefinedSymbol: nothing has this name.
             RtfsError: as `run`.
         """
         from rtfs.convert import from_python
@@ -188,10 +213,7 @@ class LinkedProgram:
 
         run = new_run(host, context or self._context, limits, None)
         with running(run), prepared(run):
-            if self._loaded is None:
-                self._loaded = self._start()[:2]
-            namespace = self._loaded[0]
-            function = namespace.value(name)
+            function = self._namespace().value(name)
             try:
                 return callback(function, len(args), name)(*map(from_python, args))
             except Exception as exc:
@@ -208,12 +230,20 @@ class LinkedProgram:
             module, _ = emit_module(unit.forms, unit.source, unit.stable, False, "0", self._is_bound)
             return ast.unparse(module)
 
-    def _start(self) -> tuple[Namespace, Modules, Value]:
+    def _namespace(self) -> Namespace:
+        """The frame that calls from outside share; the program's forms run once, on the first call."""
+        with self._loading:
+            if self._loaded is None:
+                namespace, _ = self._start()
+                self._loaded = self._loaded or namespace  # the forms' host may have called meanwhile
+            return self._loaded
+
+    def _start(self) -> tuple[Namespace, Value]:
         from rtfs.namespace import Modules
 
         modules = Modules(self._find_module, self._run_unit, self._bind_hook)
         namespace = modules.frame()
-        return namespace, modules, self._run_unit(self.program.unit, namespace, modules)
+        return namespace, self._run_unit(self.program.unit, namespace, modules)
 
     def _bind_hook(
         self, module: str | None
@@ -263,20 +293,24 @@ def compile(
     """
     from rtfs.analyze.environment import Environment
     from rtfs.analyze.program import analyze
-    from rtfs.passes import delegation
-    from rtfs.passes.optimize import optimize as optimized
     from rtfs.reader import read
 
     environment = Environment(modules)
     with deep_recursion(ANALYSIS_DEPTH):
-        unit = analyze(read(source, source_name), environment)
-        if optimize:
-            unit = optimized(unit, "basic")
-        unit = delegation.mark(unit)
-    return Program(unit, source, environment)
+        unit = finished(analyze(read(source, source_name), environment), optimize)
+    return Program(unit, source, environment, optimize)
+
+
+def finished(unit: ir.Unit, optimize: bool = True) -> ir.Unit:
+    """`unit` as analysed, after the passes: optimised, and marked where a call may be delegated."""
+    from rtfs.passes import delegation
+    from rtfs.passes.optimize import optimize as optimized
+
+    return delegation.mark(optimized(unit, "basic") if optimize else unit)
 
 
 _remembered: OrderedDict[tuple[str, str, str], LinkedProgram] = OrderedDict()
+_remembering = threading.Lock()
 
 
 def evaluate(
@@ -292,9 +326,10 @@ def evaluate(
 ) -> Value:
     """Compile, link and run `source`; the value of its last form. See `LinkedProgram.run` for the arguments.
 
-    The deadline holds for the analysis and, from its end, once more for the run. Recent programs are remembered,
-    unless they come with modules, whose files may change.
+    The deadline holds for the analysis and, from its end, once more for the run. Recent programs are
+    remembered, unless they come with modules, whose files may change.
     """
+
     def made() -> LinkedProgram:
         # the text is not trusted: what reads and analyses it stops when the time is up, too
         allowed = limits or (context or _pure()).limits()
@@ -306,12 +341,18 @@ def evaluate(
     else:
         key = (source, source_name, backend)
         found = _remembered.get(key)
-        if found is None:
-            found = _remembered[key] = made()
-            while len(_remembered) > _REMEMBERED:
-                _remembered.popitem(last=False)
-        linked = found
+        linked = found or made()
+        _remember(key, linked)
     return linked.run(host=host, context=context, limits=limits, args=args)
+
+
+def _remember(key: tuple[str, str, str], linked: LinkedProgram) -> None:
+    """Note that a program was just used, and forget the one that was not for the longest time."""
+    with _remembering:
+        _remembered[key] = linked
+        _remembered.move_to_end(key)
+        if len(_remembered) > _REMEMBERED:
+            _remembered.popitem(last=False)
 
 
 class prepared:  # noqa: N801 - used as `with prepared(run):`

@@ -72,7 +72,7 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04X}"
 
 
-#: what a terminal obeys or reorders text by: C0 and C1 controls but newline and tab, and bidirectional overrides
+#: what a terminal obeys or reorders text by: C0 and C1 but newline and tab, and bidirectional overrides
 _COMMANDS: Final = {
     code: _escape(chr(code))
     for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,18 +24,21 @@ class Routes:
         #: id of lambda → the lambda, kept so that its id stays its own, and where it runs
         self._targets: dict[int, tuple[ir.Lambda, FunctionInfo, ExecTarget]] = {}
         self._units: set[int] = set()
+        self._lock = threading.RLock()  # runs on several threads may add the same module at once
 
     def add(self, unit: ir.Unit) -> None:
         """Ask for every function of `unit`."""
-        if id(unit) in self._units:
-            return
-        self._units.add(id(unit))
-        for node, info in functions_of(unit):
-            if info.hint is not None:
-                target = info.hint.to_exec_target()
-            else:
-                target = self._delegate.target(info, self._context)
-            self._targets[id(node)] = (node, info, target)
+        with self._lock:
+            if id(unit) in self._units:
+                return
+            for node, info in functions_of(unit):
+                self._targets[id(node)] = (node, info, self._target(info))
+            self._units.add(id(unit))
+
+    def _target(self, info: FunctionInfo) -> ExecTarget:
+        if info.hint is not None:
+            return info.hint.to_exec_target()
+        return self._delegate.target(info, self._context)
 
     def is_delegated(self, node: ir.Lambda) -> bool:
         """Whether a stub stands for the function."""

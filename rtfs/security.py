@@ -13,7 +13,7 @@ from types import FunctionType, MappingProxyType
 from typing import Final, Literal
 
 from rtfs import errors
-from rtfs.capabilities import check_input, check_output, default_effects, effect_label, normalise
+from rtfs.capabilities import check_input, check_output, default_effects, effect_label
 from rtfs.run import MIB, Limits, current_run, poll
 from rtfs.values import (
     INT_MAX,
@@ -224,8 +224,11 @@ def call_capability(capability_id: str, args: list[Value]) -> Value:
     run.context.authorize(capability_id)
     host = run.host
     schema = ask(capability_id, host.get_capability_input_schema, capability_id)
-    args, checked = normalise(capability_id, args, schema)
-    check_input(capability_id, checked, schema)
+    if schema is not None:
+        from rtfs.capability_arguments import normalise
+
+        args, checked = normalise(capability_id, args, schema)
+        check_input(capability_id, checked, schema)
     answer = adopt(capability_id, ask(capability_id, host.execute_capability, capability_id, args))
     check_output(capability_id, answer, ask(capability_id, host.get_capability_output_schema, capability_id))
     poll()

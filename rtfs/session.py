@@ -12,9 +12,7 @@ from rtfs.emit_python.artifact import run_artifact
 from rtfs.emit_python.backend import compile_forms, emit_module
 from rtfs.interpret import run_unit
 from rtfs.namespace import Modules, Namespace, global_key
-from rtfs.passes import delegation
-from rtfs.passes.optimize import optimize
-from rtfs.program import ANALYSIS_DEPTH, new_run, prepared
+from rtfs.program import ANALYSIS_DEPTH, finished, new_run, prepared
 from rtfs.reader import read
 from rtfs.run import Limits, deep_recursion, running
 from rtfs.values import Value
@@ -43,31 +41,36 @@ class Session:
         self.args = args
         self.name = name
         self.environment = Environment(modules)
-        self._modules = Modules(self.environment.module_unit, self._run)
+        self._modules = Modules(self._module_unit, self._run)
         self.namespace: Namespace = self._modules.frame()
         #: source name → text of each input, for error reports
         self.texts: dict[str, str] = {}
+        self._inputs = 0
+        #: units run so far; each has constants of its own in the shared frame
+        self._units = 0
 
-    def analyze(self, text: str) -> ir.Unit:
+    def analyze(self, text: str, source: str | None = None) -> ir.Unit:
         """The IR of one input; what it defines is known to later ones.
+
+        Args:
+            source: what errors call the text, such as the name of its file; by default its number.
 
         Raises:
             RtfsError: it cannot be read, or is no program; it then has defined nothing.
         """
-        source = f"<{self.name} {len(self.texts) + 1}>"
+        self._inputs += 1
+        source = source or f"<{self.name} {self._inputs}>"
         self.texts[source] = text
         with deep_recursion(ANALYSIS_DEPTH):
-            return delegation.mark(
-                optimize(analyze(read(text, source), self.environment, session=True), "basic")
-            )
+            return finished(analyze(read(text, source), self.environment, session=True))
 
-    def evaluate(self, text: str) -> Value:
-        """The value of the last form of one input.
+    def evaluate(self, text: str, source: str | None = None) -> Value:
+        """The value of the last form of one input. `source`: as for `analyze`.
 
         Raises:
             RtfsError: whatever reading, analysing or running raises. Definitions made before it stay.
         """
-        return self.run(self.analyze(text))
+        return self.run(self.analyze(text, source))
 
     def run(self, unit: ir.Unit) -> Value:
         """Run an analysed input."""
@@ -82,9 +85,16 @@ class Session:
         module, _ = emit_module(unit.forms, unit.source, unit.stable, True, "0", lambda _: False)
         return ast.unparse(module)
 
+    def _module_unit(self, name: str) -> ir.Unit | None:
+        with deep_recursion(ANALYSIS_DEPTH):
+            unit = self.environment.module_unit(name)
+            return None if unit is None else finished(unit)
+
     def _run(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
-        prefix = f"{len(self.texts)}"
-        artifact = compile_forms(unit.forms, unit.source, stable=unit.stable, session=True, prefix=prefix)
+        self._units += 1
+        artifact = compile_forms(
+            unit.forms, unit.source, stable=unit.stable, session=True, prefix=f"{self._units}"
+        )
         if artifact is None:
             return run_unit(unit, namespace, modules)
         return run_artifact(artifact, unit.source, namespace, modules)
@@ -96,6 +106,7 @@ class Session:
     def define(self, name: str, value: Value) -> None:
         """Bind a name, such as `*1`, from outside."""
         self.environment.globals.add(name)
+        self.environment.macros.pop(name, None)
         self.namespace.values[global_key(name)] = value
 
     def lookup(self, name: str) -> Value:

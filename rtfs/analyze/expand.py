@@ -25,6 +25,8 @@ MAX_NESTED: Final = 1_000
 #: expansions, and forms in their results, for one top-level form
 MAX_EXPANSIONS: Final = 10_000
 MAX_FORMS: Final = 1_000_000
+#: times that expansions made before are gone through again. Shared parts are met over and over
+MAX_VISITS: Final = 200_000
 #: time for all macros of one unit together, seconds
 MAX_SECONDS: Final = 2.0
 
@@ -36,11 +38,12 @@ class Budget:
         self.seconds_left = MAX_SECONDS
         self._expansions = 0
         self._forms = 0
+        self._visits = 0
         self._depth = 0
 
     def next_form(self) -> None:
         """Start counting anew: the next top-level form."""
-        self._expansions = self._forms = 0
+        self._expansions = self._forms = self._visits = 0
 
     def enter(self, span: Span) -> None:
         """The analysis of an expansion begins."""
@@ -61,6 +64,12 @@ class Budget:
         self._expansions += 1
         if self._expansions > MAX_EXPANSIONS:
             raise expansion_error(f"more than {MAX_EXPANSIONS} expansions in one form", span)
+
+    def visit(self, span: Span) -> None:
+        """An expansion is met once more."""
+        self._visits += 1
+        if self._visits > MAX_VISITS:
+            raise expansion_error(f"more than {MAX_VISITS} expansions in one form", span)
 
     def weigh(self, form: Value, span: Span) -> None:
         """Count the forms in a result, shared ones as often as they occur."""
@@ -99,6 +108,8 @@ def expand(macro: Macro, item: Item, scope: Scope) -> Value:
     shared = scope.analysis.shared
     done = shared.expansions.get(id(item.form))
     if done is not None:
+        poll()
+        shared.budget.visit(item.span)
         return done[1]
     form = item.form
     found: Macro | None = macro

@@ -49,11 +49,11 @@ def _builtin_ref(checker: Checker, node: ir.BuiltinRef) -> Type:
 
 def _dynamic_ref(checker: Checker, node: ir.DynamicRef) -> Type:
     if not node.or_nil and node.name not in checker.known:
-        from rtfs.spell import nearest
+        from rtfs.idioms import suggestion
         from rtfs.stdlib.table import BUILTINS
 
-        found = nearest(node.name, [*checker.unit.defines, *sorted(checker.facts.local_names), *BUILTINS])
-        hint = None if found is None else f"did you mean `{found}`?"
+        near = [*checker.unit.defines, *sorted(checker.facts.local_names), *BUILTINS]
+        hint = suggestion(node.name, near)
         checker.report("undefined-symbol", f"undefined symbol `{node.name}`", node.span, hint)
     return ANY
 

@@ -12,6 +12,7 @@ from rtfs.types.shapes import PRIMITIVE_KINDS
 from rtfs.values import Value
 
 _VECTOR: Final = types.Primitive("vector")
+_FALSE: Final = types.EnumType((False,), "val")
 #: literals nested deeper are known by their kind only
 DEEPEST: Final = 2
 
@@ -87,8 +88,10 @@ def when_false(t: Type) -> Type:
         case types.EnumType(values, kind):
             kept = tuple(value for value in values if value is None or value is False)
             return types.EnumType(kept, kind) if kept else NEVER
+        case types.Primitive("bool"):
+            return _FALSE
         case types.Primitive(name):
-            return t if name in ("any", "nil", "bool", "never") else NEVER
+            return t if name in ("any", "nil", "never") else NEVER
         case _:
             return t
 

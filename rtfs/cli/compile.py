@@ -46,7 +46,9 @@ def parse(argv: Sequence[str]) -> Namespace:
     """The options of `rtfs compile`."""
     parser = common.Parser("compile", "Show or save what becomes of a program; nothing runs.", _EXAMPLES)
     parser.add_argument("file", metavar="FILE", help="the program; `-` is stdin")
-    parser.add_argument("--emit", choices=(*_TEXTS, _BINARY), default="ir", help="in which form (default: ir)")
+    parser.add_argument(
+        "--emit", **common.one_of((*_TEXTS, _BINARY)), default="ir", help="in which form (default: ir)"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="where to (default: stdout)")
     common.add_path(parser)
     return parser.options(argv)

@@ -23,6 +23,8 @@ class Exit(IntEnum):
     LIMIT = 3
     #: our fault (EX_SOFTWARE of sysexits.h)
     BUG = 70
+    #: the output could not be written (EX_IOERR of sysexits.h)
+    OUTPUT_FAILED = 74
     INTERRUPTED = 130
     #: what a shell reports for a program that SIGPIPE ended
     OUTPUT_CLOSED = 141
@@ -37,14 +39,23 @@ class UsageError(Exception):
 
 
 class OutputClosed(BaseException):
-    """Nobody reads our output any more.
+    """Our output goes nowhere: nobody reads it any more, or for a `reason` it cannot be written.
 
     A BaseException: no layer in between may take it for a program's error.
     """
 
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @classmethod
+    def by(cls, error: OSError) -> OutputClosed:
+        """For what the system said."""
+        return cls(None if isinstance(error, BrokenPipeError) else error.strerror)
+
 
 class Output:
-    """A text stream that reports a closed pipe as `OutputClosed`. What a host prints to."""
+    """A text stream that reports a closed pipe or a full disk as `OutputClosed`. What a host prints to."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -53,8 +64,8 @@ class Output:
         """Write `text`; characters that the stream's encoding lacks become `?` or escapes."""
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            raise OutputClosed from None
+        except OSError as error:
+            raise OutputClosed.by(error) from None
         except UnicodeEncodeError:
             encoding = self._stream.encoding or "ascii"
             return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -63,8 +74,8 @@ class Output:
         """Hand what was written to the system."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            raise OutputClosed from None
+        except OSError as error:
+            raise OutputClosed.by(error) from None
 
     def isatty(self) -> bool:
         """Whether a person may be looking."""
@@ -113,7 +124,8 @@ class Console:
         self.say(text)
 
     def note(self, text: str) -> None:
-        """Print a line that is no result."""
+        """Print a line that is no result, after all that was printed before it."""
+        self.out.flush()
         self.err.write(text + "\n")
 
     def finish(self, exit_code: Exit, fields: Mapping[str, Any]) -> Exit:
@@ -142,7 +154,6 @@ class Console:
         """Print an error for people. `text`: the text that it points into, None if that is not at hand."""
         from rtfs.report import render
 
-        self.out.flush()
         self.note(render(error, text, color=self.colour))
 
     def misuse(self, error: UsageError) -> Exit:

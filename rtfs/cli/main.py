@@ -7,9 +7,10 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Final, Protocol, cast
 
-from rtfs.cli.console import Console, Exit, OutputClosed, UsageError
+from rtfs.cli.console import Console, Exit, Output, OutputClosed, UsageError
 
 #: command → (module that implements `Command`, summary)
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -34,14 +35,18 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _mend_streams()
     try:
         try:
             code = _dispatch(words)
         finally:
-            sys.stdout.flush()
-    except (OutputClosed, BrokenPipeError):
+            Output(sys.stdout).flush()
+    except OutputClosed as closed:
         _discard_stdout()
-        return Exit.OUTPUT_CLOSED
+        if closed.reason is None:
+            return Exit.OUTPUT_CLOSED
+        print(f"rtfs: the output could not be written: {closed.reason}", file=sys.stderr)
+        return Exit.OUTPUT_FAILED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return Exit.INTERRUPTED
@@ -54,15 +59,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _mend_streams() -> None:
+    """Give a process that was started without one of its streams an empty one, and messages any encoding."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _dispatch(words: list[str]) -> Exit:
     name = words[0] if words else "--help"
     if name in ("-h", "--help", "help") and len(words) < 2:
-        print(_overview())
+        Output(sys.stdout).write(_overview() + "\n")
         return Exit.VALUE if words else Exit.USAGE
     if name == "help":
         name, words = words[1], [words[1], "--help"]
     if name in ("-V", "--version"):
-        print(_version())
+        Output(sys.stdout).write(_version() + "\n")
         return Exit.VALUE
     console = Console.of_process(name if name in COMMANDS else "", json="--json" in words)
     try:

@@ -89,11 +89,28 @@ def _positive_int(text: str) -> int:
     return value
 
 
+def one_of(choices: Sequence[str]) -> dict[str, Any]:
+    """Settings of an option that takes one of a few words; a wrong one is answered with the nearest."""
+
+    def chosen(text: str) -> str:
+        from rtfs.spell import nearest
+
+        if text in choices:
+            return text
+        near = nearest(text, choices)
+        hint = f"; did you mean `{near}`?" if near else ""
+        raise argparse.ArgumentTypeError(
+            f"expected {', '.join(choices[:-1])} or {choices[-1]}, got `{text}`{hint}"
+        )
+
+    return {"type": chosen, "metavar": f"{{{','.join(choices)}}}"}
+
+
 def add_context(parser: Parser) -> None:
     """The options `--context` and `--allow`."""
     parser.add_argument(
         "--context",
-        choices=LEVELS,
+        **one_of(LEVELS),
         help="what the program may do, and its limits: pure nothing, 1 s, 16 MB; "
         "controlled printing, state and time, 5 s, 64 MB; full all this host has, no limits "
         "(default: as controlled, but no deadline and 1 GB)",
@@ -124,7 +141,7 @@ def add_path(parser: Parser) -> None:
 
 def add_backend(parser: Parser) -> None:
     """The option `--backend`."""
-    parser.add_argument("--backend", choices=BACKENDS, default="python", help="how the program is run")
+    parser.add_argument("--backend", **one_of(BACKENDS), default="python", help="how the program is run")
 
 
 def surroundings(options: argparse.Namespace, console: Console) -> dict[str, Any]:

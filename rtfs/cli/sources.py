@@ -84,7 +84,9 @@ def _nearest_file(path: str) -> str | None:
 
     folder, wanted = os.path.split(path)
     try:
-        found = nearest(wanted, os.listdir(folder or "."))
+        by_stem = {os.path.splitext(name)[0]: name for name in sorted(os.listdir(folder or "."))}
     except (OSError, ValueError):
         return None
+    stem = os.path.splitext(wanted)[0]
+    found = by_stem.get(stem) or by_stem.get(nearest(stem, by_stem) or "")
     return f"did you mean `{os.path.join(folder, found)}`?" if found else None

@@ -61,7 +61,8 @@ def run_artifact(artifact: Artifact, source: str, namespace: Namespace, modules:
     prefix = artifact.prefix
     for index, value in enumerate(artifact.constants):
         names[f"k·{prefix}·{index}"] = value
-    names["rt·units"][source] = artifact.calls
+    # a session may load a changed file again under its old name, while functions of the first time live on
+    names["rt·units"][source] = names["rt·units"].get(source, ()) + artifact.calls
     try:
         exec(artifact.code, namespace.values)
         return namespace.values.pop(MAIN)()

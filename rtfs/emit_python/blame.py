@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from rtfs import errors
 from rtfs.border import MAX_TRACE, place, set_cause, translate
 from rtfs.emit_python.helpers import bounce
-from rtfs.emit_python.names import MAIN, TEMPORARY, WRAPPER
+from rtfs.emit_python.names import MAIN, PART, WRAPPER
 from rtfs.errors import Frame, Span
 from rtfs.stdlib.registry import arity, arity_error
 from rtfs.values import Value, type_name
@@ -113,7 +113,7 @@ def _trace(steps: list[_Step]) -> tuple[Frame, ...]:
     calls = []
     for caller, entered in zip(reversed(steps[:-1]), reversed(steps), strict=False):
         name = entered.function
-        if name is not None and name != MAIN and not name.startswith(TEMPORARY):
+        if name is not None and name != MAIN and not name.startswith(PART):
             calls.append(Frame(name.partition("·")[0], caller.source, caller.span))
         if len(calls) == MAX_TRACE:
             break

@@ -13,8 +13,9 @@ from rtfs.emit_python.checks import cast_value, check_rest
 from rtfs.emit_python.conditions import condition, conjunction, learn
 from rtfs.emit_python.emitter import Destination, Emitter, LoopState, Unsupported, checked_type
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
-from rtfs.emit_python.functions import emit_lambda
+from rtfs.emit_python.functions import emit_lambda, emit_lambdas
 from rtfs.interpret.scopes import scope_of
+from rtfs.ir_walk import free_locals
 
 type Typed = tuple[ast.expr, Fact]
 
@@ -104,9 +105,31 @@ def bind_all(e: Emitter, bindings: tuple[ir.Binding, ...]) -> None:
             e.pending_lambdas.add(binding.local.id)
             # what an earlier attempt found out about it held under that attempt's assumptions
             e.returns.pop(id(binding.value), None)
+    done = 0
+    while done < len(bindings):
+        group = _recursive_group(e, bindings[done:])
+        if group:
+            emit_lambdas(e, group)
+        else:
+            bind(e, bindings[done])
+        count = len(group) or 1
+        e.pending_lambdas -= {binding.local.id for binding in bindings[done : done + count]}
+        done += count
+
+
+def _recursive_group(e: Emitter, bindings: tuple[ir.Binding, ...]) -> list[tuple[ir.Local, ir.Lambda]]:
+    """The functions at the start of `bindings`, if the first is made inside a loop and uses later ones."""
+    first = bindings[0].value
+    if not (e.function.loop_depth and isinstance(first, ir.Lambda)):
+        return []
+    if not free_locals(first) & (e.pending_lambdas - {bindings[0].local.id}):
+        return []
+    group: list[tuple[ir.Local, ir.Lambda]] = []
     for binding in bindings:
-        bind(e, binding)
-        e.pending_lambdas.discard(binding.local.id)
+        if not isinstance(binding.value, ir.Lambda) or binding.type is not None:
+            break
+        group.append((binding.local, binding.value))
+    return group
 
 
 def emit_let(e: Emitter, node: ir.Let) -> Typed:

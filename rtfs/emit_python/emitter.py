@@ -18,7 +18,7 @@ from typing import Any, Final, TypedDict
 from rtfs import ir
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
 from rtfs.emit_python.frozen import TypeConstant
-from rtfs.emit_python.names import TEMPORARY, plain
+from rtfs.emit_python.names import PART, TEMPORARY, WRAPPER, plain
 from rtfs.emit_python.tailcalls import TailCalls
 from rtfs.errors import Span
 from rtfs.interpret.scopes import homes
@@ -166,6 +166,10 @@ class Emitter:
             self._serial = max(self._serial, local.id)
             if local.id in self.homes:
                 self.mutable.add(self.local(local))
+        #: scope → names of the locals that belong to it
+        self._fresh: dict[int, list[str]] = {}
+        for id_, home in self.homes.items():
+            self._fresh.setdefault(home, []).append(self.local_names[id_])
 
     # ------------------------------------------------------------ names and constants
 
@@ -177,6 +181,10 @@ class Emitter:
     def temporary(self) -> str:
         """A name for a value that has none."""
         return f"{TEMPORARY}{self.serial()}"
+
+    def part(self) -> str:
+        """A name for a Python function that is a part of another one."""
+        return f"{PART}{self.serial()}"
 
     def local(self, local: ir.Local) -> str:
         """The Python name of a local."""
@@ -278,9 +286,8 @@ class Emitter:
 
     def fresh_locals(self, scope: int) -> list[ast.stmt]:
         """Statements that leave the locals that belong to a turn of a loop without a value."""
-        names = [self.local_names[local] for local, home in self.homes.items() if home == scope]
         deletions: list[ast.stmt] = []
-        for name in names:
+        for name in self._fresh.get(scope, ()):
             target = ast.Name(name, ast.Del(), **self.at)
             deletions += [self.assignment(name, self.python(None)), ast.Delete([target], **self.at)]
         return deletions
@@ -387,7 +394,7 @@ class Emitter:
             return True
         head, _, tail = value.id.rpartition("·")
         # a local or a constant; a global may be defined anew. A wrapper's name ends in `w`
-        return tail.rstrip("w").isdigit() and bool(head)
+        return tail.rstrip(WRAPPER).isdigit() and head != "" and "··" not in value.id
 
     def spilled(self, value: ast.expr) -> ast.expr:
         """`value` as something settled: itself, or a temporary it is assigned to."""

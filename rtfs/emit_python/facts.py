@@ -135,16 +135,16 @@ _BOOLEAN_RESULTS: Final = (
 #: what builtins return, where it is worth knowing
 RESULTS: Final[dict[str, Fact]] = {
     **dict.fromkeys(_BOOLEAN_RESULTS.split(), A_BOOL),
-    **dict.fromkeys("+ - * inc dec abs max min mod rem".split(), A_NUMBER),
+    **dict.fromkeys("+ - * inc dec abs max min mod rem quot".split(), A_NUMBER),
     **dict.fromkeys("count length string-length".split(), Fact(INT, 0)),
-    **dict.fromkeys("int quot factorial".split(), AN_INT),
+    **dict.fromkeys("int factorial".split(), AN_INT),
     **dict.fromkeys(
         "str string-upper string-lower string-trim join string-join pr-str type-name".split(), A_STRING
     ),
     "/": A_NUMBER,
     "sqrt": Fact(FLOAT),
     "float": Fact(FLOAT),
-    **dict.fromkeys("map filter vector vec range split map-indexed for mapv".split(), Fact(VECTOR)),
+    **dict.fromkeys("map filter vector vec range split map-indexed".split(), Fact(VECTOR)),
 }
 
 

@@ -47,21 +47,41 @@ _GUESSES: Final = 3
 
 def emit_lambda(e: Emitter, node: ir.Lambda, local: ir.Local | None = None) -> ast.expr:
     """The function as a value. `local`: the name it is about to be bound to, which its body may use."""
-    captured = _captured_loop_locals(e, node, local)
+    captured = _captured_loop_locals(
+        e, [node], {each.id for each in (local, node.self_local) if each is not None}
+    )
     if captured is None:
-        return _bound(e, node, _function(e, node))
+        return _function(e, node)
     with e.nested() as inner, _function_state(e, FunctionState(e.function)):
-        name = _function(e, node)
+        value = _function(e, node)
         if local is not None:
-            e.assign(e.local(local), e.name(name))
-        e.block.append(ast.Return(e.name(name), **e.at))
-    factory = e.temporary()
-    e.block.append(_def(e, factory, captured, None, inner))
-    return _bound(e, node, e.call(factory, *(e.name(each) for each in captured)))
+            e.assign(e.local(local), value)
+            value = e.name(e.local(local))
+        e.block.append(ast.Return(value, **e.at))
+    return _made(e, captured, inner)
 
 
-def _bound(e: Emitter, node: ir.Lambda, value: ast.expr | str) -> ast.expr:
-    made = e.name(value) if isinstance(value, str) else value
+def emit_lambdas(e: Emitter, nodes: list[tuple[ir.Local, ir.Lambda]]) -> None:
+    """Bind functions that use each other, inside a loop: a factory makes them all, each turn has its own."""
+    captured = _captured_loop_locals(e, [node for _, node in nodes], {local.id for local, _ in nodes})
+    with e.nested() as inner, _function_state(e, FunctionState(e.function)):
+        for local, node in nodes:
+            e.assign(e.local(local), _function(e, node))
+        made = e.tuple_of(e.name(e.local(local)) for local, _ in nodes)
+        e.block.append(ast.Return(made, **e.at))
+    value = _made(e, captured or [], inner)
+    targets: list[ast.expr] = [ast.Name(e.own(local), ast.Store(), **e.at) for local, _ in nodes]
+    e.block.append(ast.Assign([ast.Tuple(targets, ast.Store(), **e.at)], value, **e.at))
+
+
+def _made(e: Emitter, captured: list[str], body: list[ast.stmt]) -> ast.expr:
+    """What a factory gives whose parameters keep the values that the captured locals have now."""
+    factory = e.part()
+    e.block.append(_def(e, factory, captured, None, body))
+    return e.call(factory, *(e.name(each) for each in captured))
+
+
+def _bound(e: Emitter, node: ir.Lambda, made: ast.expr) -> ast.expr:
     if e.bound(node):
         return e.helper("bind", e.name("rt·namespace"), e.constant(node), made)
     if node.metadata or node.doc:
@@ -69,29 +89,32 @@ def _bound(e: Emitter, node: ir.Lambda, value: ast.expr | str) -> ast.expr:
     return made
 
 
-def _captured_loop_locals(e: Emitter, node: ir.Lambda, local: ir.Local | None) -> list[str] | None:
-    """Names of locals that the closure must capture by value, since a loop will bind them anew; None: it may
-    refer to all of them as Python closures do."""
+def _captured_loop_locals(e: Emitter, nodes: list[ir.Lambda], names_of_own: set[int]) -> list[str] | None:
+    """Names of locals that closures must capture by value, since a loop will bind them anew; None: they may
+    refer to all of them as Python closures do. `names_of_own`: ids of the locals that they are bound to."""
     state = e.function
     if not (state.loop_depth or state.loop_locals):
         return None
-    ids = free_locals(node)
-    own = {each.id for each in (local, node.self_local) if each is not None} & ids
+    ids = set[int]().union(*map(free_locals, nodes))
+    own = names_of_own & ids
     names = [e.local_names[each] for each in sorted((ids & state.loop_locals) - own)]
     if any(name in e.mutable for name in names):
         raise Unsupported("a closure in a loop over a local that `def` assigns")
     if state.loop_depth and ids & e.pending_lambdas - own:
-        raise Unsupported("mutually recursive functions inside a loop")
+        raise Unsupported("functions inside a loop that use later ones, with other bindings between them")
     return names if names or (own and state.loop_depth) else None
 
 
-def _function(e: Emitter, node: ir.Lambda) -> str:
-    """Emit the definition; the Python name it then has."""
+def _function(e: Emitter, node: ir.Lambda) -> ast.expr:
+    """Emit the definition; the function, or what stands for it."""
     base = f"{plain(node.name or ANONYMOUS)}·{e.serial()}"
     name = _multi_arity(e, base, node) if len(node.arities) > 1 else _single(e, base, node, node.arities[0])
-    if node.self_local is not None:  # the function sees it through a cell
-        e.assign(e.local(node.self_local), e.name(name))
-    return name
+    value = _bound(e, node, e.name(name))
+    if node.self_local is None:
+        return value
+    own = e.local(node.self_local)  # the function sees it through a cell
+    e.assign(own, value)
+    return e.name(own)
 
 
 def _single(e: Emitter, base: str, node: ir.Lambda, arity: ir.Arity) -> str:
@@ -337,7 +360,7 @@ def emit_thunk(e: Emitter, node: ir.Node, parameter: ir.Local | None = None) -> 
         e.into(node, Destination(lambda value, fact: [ast.Return(value, **e.at)]))
         declarations = _declarations(e, state)
     e.function.assigned_in_thunks |= state.assigned_in_thunks
-    name = e.temporary()
+    name = e.part()
     params = [] if parameter is None else [e.local(parameter)]
     e.block.append(_def(e, name, params, None, [*declarations, *inner]))
     return e.name(name)
@@ -353,22 +376,29 @@ def emit_apply(e: Emitter, node: ir.Apply) -> Typed:
     if isinstance(fn, ir.Constant) and type(fn.value) is Keyword and len(node.args) == 1:
         return _keyword_lookup(e, fn, node)
     known = e.tail_calls.known(fn)
-    callee = _callee(e, fn)
-    values = e.exprs(node.args)
+    callee, values = _callee_and_arguments(e, node)
     if known is not None and _passes_unchecked(e, known, values):
         callee = ast.Name(e.unchecked[id(known)], ast.Load(), **e.at)
     fact = ANY if known is None else e.returns.get(id(known), ANY)
     return _called(e, callee, values), fact
 
 
-def _callee(e: Emitter, fn: ir.Node) -> ast.Name:
-    """The function to call, as a name, so that `blame` can look at it if the call fails."""
-    value, _ = e.expr(fn)
-    if isinstance(value, ast.Name):
-        return value
-    name = e.temporary()
-    e.assign(name, value)
-    return ast.Name(name, ast.Load(), **e.at)
+def _callee_and_arguments(e: Emitter, node: ir.Apply) -> tuple[ast.Name, list[Typed]]:
+    """The function to call, as a name, so that `blame` can look at it if the call fails; and the arguments."""
+    value, _ = e.expr(node.fn)
+    if not isinstance(value, ast.Name):
+        name = e.temporary()
+        e.assign(name, value)
+        value = e.name(name)
+    mark = len(e.block)
+    values = e.exprs(node.args)
+    if len(e.block) > mark and e.tail_calls.known(node.fn) is None:  # they may give the name another meaning
+        statements = e.block[mark:]
+        del e.block[mark:]
+        value = e.spilled(value)
+        e.block.extend(statements)
+    assert isinstance(value, ast.Name)
+    return value, values
 
 
 def _called(e: Emitter, callee: ast.Name, values: list[Typed]) -> ast.expr:
@@ -428,8 +458,8 @@ def tail_apply(e: Emitter, node: ir.Apply, destination: Destination) -> None:
 
 def _bounce(e: Emitter, node: ir.Apply, destination: Destination) -> None:
     """Leave the call to the caller."""
-    callee = _callee(e, node.fn)
-    _return_call(e, callee, [value for value, _ in e.exprs(node.args)], destination)
+    callee, values = _callee_and_arguments(e, node)
+    _return_call(e, callee, [value for value, _ in values], destination)
 
 
 def _return_call(e: Emitter, callee: ast.expr, values: list[ast.expr], destination: Destination) -> None:
@@ -447,7 +477,7 @@ def _return_call(e: Emitter, callee: ast.expr, values: list[ast.expr], destinati
 
 
 def is_self_call(e: Emitter, node: ir.Apply) -> bool:
-    """Whether the call, in tail position, enters the very function and arity it stands in, as far as is known."""
+    """Whether the call, in tail position, seems to enter the very function and arity it stands in."""
     state = e.function
     if state.node is None or state.arity is None:
         return False
@@ -458,12 +488,14 @@ def is_self_call(e: Emitter, node: ir.Apply) -> bool:
 def _self_call(e: Emitter, node: ir.Apply, destination: Destination) -> None:
     """Start the body again. A name that a `def` may have given another meaning is looked at first."""
     state = e.function
-    assert state.node is not None and state.arity is not None
+    assert state.node is not None
+    assert state.arity is not None
     if e.tail_calls.loops(node, state.node, state.arity):
         _start_again(e, state.arity, e.exprs(node.args))
         return
-    callee = e.spilled(_callee(e, node.fn))
-    values = [(e.spilled(value), fact) for value, fact in e.exprs(node.args)]
+    name, arguments = _callee_and_arguments(e, node)
+    callee = e.spilled(name)
+    values = [(e.spilled(value), fact) for value, fact in arguments]
     with e.nested() as again:
         _start_again(e, state.arity, values)
     e.if_(e.compare(callee, ast.Is(), e.name(state.value_name)), again, [])

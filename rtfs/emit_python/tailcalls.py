@@ -66,7 +66,7 @@ class TailCalls:
         return id(node) in self._known_nodes
 
     def is_own_name(self, callee: ir.Node, node: ir.Lambda) -> bool:
-        """Whether `callee`, in the body of `node`, names `node` itself, unless a `def` gives it another meaning."""
+        """Whether `callee`, in the body of `node`, names `node` itself, unless a `def` changes its meaning."""
         key = _key(callee)
         return key is not None and key in self._own.get(id(node), ())
 

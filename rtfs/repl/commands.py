@@ -87,7 +87,7 @@ def _load(repl: Repl, text: str) -> None:
     except (OSError, ValueError) as error:
         repl.answers.text(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
         return
-    repl.answers.value(repl.evaluate(program))
+    repl.answers.value(repl.evaluate(program, path))
 
 
 def _reset(repl: Repl, text: str) -> None:

@@ -82,9 +82,9 @@ class Repl:
             return
         self.answers.value(self._run(text, unit, program))
 
-    def evaluate(self, text: str) -> Value:
-        """Evaluate `text` and remember its value and definitions."""
-        unit = self.session.analyze(text)
+    def evaluate(self, text: str, source: str | None = None) -> Value:
+        """Evaluate `text` and remember its value and definitions. `source`: what errors call it."""
+        unit = self.session.analyze(text, source)
         return self._run(text, unit, read(text, unit.source))
 
     def _run(self, text: str, unit: ir.Unit, program: Program) -> Value:

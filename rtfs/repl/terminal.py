@@ -13,10 +13,10 @@ from rtfs.version import VERSION
 _GREETING = "RTFS {version} · :help for help, Ctrl-D to leave"
 
 
-def history_path() -> Path:
-    """Where inputs are kept between sessions (XDG state directory)."""
+def history_path() -> Path | None:
+    """Where inputs are kept between sessions (XDG state directory); None for a user who has no folder."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(base) / "rtfs" / "history"
+    return Path(base, "rtfs", "history") if os.path.isabs(base) else None
 
 
 def talk(repl: Repl, console: Console) -> None:

@@ -28,25 +28,42 @@ from rtfs import errors
 from rtfs.values import Value, is_function, type_name
 
 _VARARGS: Final = inspect.CO_VARARGS
+#: what stands between an example and its outcome
+_EXAMPLE: Final = " => "
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """A function of the standard library and what is known about it."""
+    """A function of the standard library and what is known about it.
+
+    What only people ask for is made from the function when they do: most runs never look at it.
+    """
 
     name: str
     function: FunctionType
     #: the group, such as `strings`
     module: str
-    doc: str
-    examples: tuple[tuple[str, str], ...]
-    #: parameter names for `(doc f)`, `& xs` for a rest
-    parameters: str
     least: int
     #: None: any number
     most: int | None
     #: asks the host, or depends on it
     effect: bool
+
+    @property
+    def doc(self) -> str:
+        """The docstring without its examples."""
+        return "\n".join(line for line in _doc_lines(self.function) if _EXAMPLE not in line).strip()
+
+    @property
+    def examples(self) -> tuple[tuple[str, str], ...]:
+        """Expressions and their outcomes."""
+        lines = [line.partition(_EXAMPLE) for line in _doc_lines(self.function) if _EXAMPLE in line]
+        return tuple((left.strip(), right.strip()) for left, _, right in lines)
+
+    @property
+    def parameters(self) -> str:
+        """Parameter names for `(doc f)`, `& xs` for a rest."""
+        return _parameters(self.function)
 
 
 #: every builtin by each of its names
@@ -61,14 +78,10 @@ def builtin[F: Callable[..., Value]](name: str, *aliases: str, effect: bool = Fa
         assert isinstance(function, FunctionType)
         assert name not in REGISTERED, name
         least, most = arity(function)
-        doc, examples = _split_doc(function.__doc__ or "")
         entry = Builtin(
             name=name,
             function=function,
             module=function.__module__.rpartition(".")[2],
-            doc=doc,
-            examples=examples,
-            parameters=_parameters(function),
             least=least,
             most=most,
             effect=effect,
@@ -81,11 +94,8 @@ def builtin[F: Callable[..., Value]](name: str, *aliases: str, effect: bool = Fa
     return register
 
 
-def _split_doc(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    lines = inspect.cleandoc(text).splitlines()
-    prose = [line for line in lines if " => " not in line]
-    examples = [line.strip().partition(" => ")[::2] for line in lines if " => " in line]
-    return "\n".join(prose).strip(), tuple((left.strip(), right.strip()) for left, right in examples)
+def _doc_lines(function: FunctionType) -> list[str]:
+    return inspect.cleandoc(function.__doc__ or "").splitlines()
 
 
 def _parameters(function: FunctionType) -> str:

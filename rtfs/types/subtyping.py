@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from rtfs import run
+from rtfs import errors, run
 from rtfs.types import model as types
 from rtfs.types.check import TypeEnv, matches
 from rtfs.types.kinds import ANY, INT, NEVER, NIL, head, is_any, kinds, union_members
@@ -158,7 +158,12 @@ class _Comparison:
 
     def _literal(self, value: Value, b: Type) -> bool:
         """Whether the literal belongs to `b`. Custom predicates are not called."""
-        return not calls_programs(b, self._aliases) and matches(value, b, self._env)
+        if calls_programs(b, self._aliases):
+            return False
+        try:
+            return matches(value, b, self._env)
+        except errors.TypeValidationError:  # a type that is defined only by itself
+            return False
 
     def _right(self, a: Type, b: Type) -> bool | None:
         """Rules that take `b` apart, and those for primitives."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from fuzz_grammar import program
@@ -21,6 +21,9 @@ _PIECES: Final = (
     *("\0", "\ud800", "\u202e", "é", "λ", "\u00a0", "\ufeff", "😀", "\r", "\t", "\u2028", "\x7f", '"\\q"', "^:x", "^{:a 1}"),
     *("(fn [x] x)", "[:vector :int]", "[& r]", "{:keys [a]}", "#(+ % 1)", "`(a ~b ~@c)", "(catch e 1)", "(finally 1)"),
 )
+_BRACKETS: Final = frozenset("()[]{}'`~^@#\"")
+#: length of the forms that mutation starts from, characters
+_SHORTEST, _LONGEST = 8, 160
 #: programs that mutation starts from
 _GENERATED: Final = 500
 _ALPHABET: Final = "()[]{}'`~@^#\"\\:;,./%&_-+*=<>!?|0123456789abcxyzλé \n\t"
@@ -39,22 +42,37 @@ def noise(pick: random.Random) -> str:
     return pick.choice((" ", "")).join(pick.choices(_PIECES, k=size))
 
 
+def _place(pick: random.Random, tokens: list[str]) -> int:
+    """Where to change something: mostly not at a bracket, so that the text is still read."""
+    at = pick.randrange(len(tokens))
+    for _ in range(5):
+        if tokens[at][-1:] not in _BRACKETS or pick.random() < 0.1:
+            return at
+        at = pick.randrange(len(tokens))
+    return at
+
+
 def _dropped(pick: random.Random, tokens: list[str]) -> None:
-    del tokens[pick.randrange(len(tokens))]
+    del tokens[_place(pick, tokens)]
 
 
 def _doubled(pick: random.Random, tokens: list[str]) -> None:
-    at = pick.randrange(len(tokens))
+    at = _place(pick, tokens)
     tokens.insert(at, tokens[at])
 
 
 def _swapped(pick: random.Random, tokens: list[str]) -> None:
-    a, b = pick.randrange(len(tokens)), pick.randrange(len(tokens))
+    a, b = _place(pick, tokens), _place(pick, tokens)
     tokens[a], tokens[b] = tokens[b], tokens[a]
 
 
 def _replaced(pick: random.Random, tokens: list[str]) -> None:
-    tokens[pick.randrange(len(tokens))] = pick.choice(_PIECES)
+    tokens[_place(pick, tokens)] = pick.choice(_PIECES)
+
+
+def _borrowed(pick: random.Random, tokens: list[str]) -> None:
+    """One token becomes another one of the same text."""
+    tokens[_place(pick, tokens)] = tokens[_place(pick, tokens)]
 
 
 def _inserted(pick: random.Random, tokens: list[str]) -> None:
@@ -87,7 +105,8 @@ _CHANGES: Final[tuple[Callable[[random.Random, list[str]], None], ...]] = (
     _swapped,
     _swapped,
     _replaced,
-    _replaced,
+    _borrowed,
+    _borrowed,
     _inserted,
     _cut,
     _moved,
@@ -109,6 +128,20 @@ def mutated(pick: random.Random, text: str, donor: str = "") -> str:
     return "".join(tokens)
 
 
+def forms_in(text: str) -> Iterator[str]:
+    """The bracketed forms in `text`, inner ones too, that are neither short nor long."""
+    open_: list[int] = []
+    place = 0
+    for token in _TOKEN.findall(text):
+        if token[-1] in "([{" and not token.startswith('"'):
+            open_.append(place)
+        place += len(token)
+        if token in ")]}" and open_:
+            form = text[open_.pop() : place]
+            if _SHORTEST <= len(form) <= _LONGEST:
+                yield form
+
+
 class Mutator:
     """Texts by number: the same number gives the same text.
 
@@ -117,14 +150,14 @@ class Mutator:
     """
 
     def __init__(self, corpus: Sequence[str]) -> None:
-        parts = [part for text in corpus for part in re.split(r"\n\s*\n", text) if part.strip()]
-        lines = [line for seed in range(_GENERATED) for line in program(seed).splitlines()]
-        self._bases = (parts or lines, lines)
+        made = [form for seed in range(_GENERATED) for form in forms_in(program(seed))]
+        found = [form for text in corpus for form in forms_in(text)]
+        self._bases = (found or made, made)
 
     def text(self, seed: int) -> str:
         """One hostile text."""
         pick = random.Random(seed)
-        if pick.random() < 0.2:
+        if pick.random() < 0.15:
             return noise(pick)
         return mutated(pick, self._base(pick), self._base(pick))
 

@@ -15,8 +15,8 @@ from rtfs import errors, ir
 from rtfs.passes import delegation
 from rtfs.passes.optimize import optimize
 from rtfs.printer import pr_str
-from rtfs.program import ANALYSIS_DEPTH, Program, compile, evaluate
-from rtfs.run import Limits, deep_recursion
+from rtfs.program import ANALYSIS_DEPTH, Program, compile, evaluate, new_run
+from rtfs.run import Limits, deep_recursion, running
 
 type Kind = Literal["value", "error", "limit", "bug"]
 
@@ -55,14 +55,22 @@ def outcome(action: Callable[[], str]) -> Outcome:
 def ran(program: Program, backend: str, limits: Limits = SMALL) -> Outcome:
     """What a compiled program comes to on one backend."""
     linked = program.link(backend=backend)  # type: ignore[arg-type]
-    return outcome(lambda: pr_str(linked.run(limits=limits)))
+
+    def action() -> str:
+        value = linked.run(limits=limits)
+        with running(new_run(None, None, limits, None)):
+            return pr_str(value)
+
+    return outcome(action)
 
 
 def evaluated(text: str, backend: str, limits: Limits = SMALL) -> Outcome:
     """What a text comes to on one backend, reading and analysis included."""
 
     def action() -> str:
-        return pr_str(evaluate(text, backend=backend, limits=limits))  # type: ignore[arg-type]
+        value = evaluate(text, backend=backend, limits=limits)  # type: ignore[arg-type]
+        with running(new_run(None, None, limits, None)):
+            return pr_str(value)
 
     return outcome(action)
 

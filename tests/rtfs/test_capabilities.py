@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rtfs import errors
-from rtfs.capabilities import check_input, check_output, default_effects, effect_label, normalise
+from rtfs.capabilities import check_input, check_output, default_effects, effect_label
+from rtfs.capability_arguments import normalise
 from rtfs.types.parser import parse_type_text
 from rtfs.values import Keyword, Map, Vector
 
@@ -53,7 +54,6 @@ MIXED = "[:map [:o :any ?] [:a :any]]"
 @pytest.mark.parametrize(
     ("schema", "args", "expected"),
     [
-        (None, [1, 2], [1, 2]),
         (PAIR, [1, 2], [Map({K("a"): 1, K("b"): 2})]),
         (PAIR, [Map({K("a"): 1})], [Map({K("a"): 1})]),
         (PAIR, [Map({"b": 1})], [Map({"b": 1})]),
@@ -73,7 +73,7 @@ MIXED = "[:map [:o :any ?] [:a :any]]"
     ],
 )
 def test_normalised_arguments(schema, args, expected):
-    given, _ = normalise("c", args, schema and parse_type_text(schema))
+    given, _ = normalise("c", args, parse_type_text(schema))
     assert given == expected
 
 

@@ -53,6 +53,18 @@ FINDINGS = [
     ('(defstruct P :x int) (P {:x "a"})', "type-mismatch", "the argument of `P` must be", '{:x "a"}'),
     ('(loop [i :int "a"] i)', "type-mismatch", '`i` must be int, got "a"', '"a"'),
     (
+        '(defn f [s] (string-upper (or (re-find "a" s) (re-find "b" s))))',
+        "possible-type-mismatch",
+        "must be string, may be nil",
+        '(or (re-find "a" s) (re-find "b" s))',
+    ),
+    (
+        '(defn f [x :int?] (string-upper (and x "a")))',
+        "possible-type-mismatch",
+        "must be string, may be nil",
+        '(and x "a")',
+    ),
+    (
         "(defn f [x :int] x) (defn g [y :int?] (f y)) (g 1)",
         "possible-type-mismatch",
         "argument `x` of `f` must be int, may be nil",
@@ -107,6 +119,9 @@ def test_every_code_is_shown_above():
         "(defn f [x :int] x) (defn g [y :int?] (if y (f y) 0)) (g 1)",
         "(defn f [x :int] x) (defn g [y :int?] (if (nil? y) 0 (f y))) (g 1)",
         "(defn f [x :int] x) (defn g [y :int?] (and y (f y))) (g 1)",
+        '(defn f [s] (string-upper (or (re-find "a" s) "")))',
+        '(defn f [x :bool] (string-upper (or (and x "yes") "no")))',
+        "(defn f [x :int] x) (defn g [a :int? b :int?] (f (or a b 0))) (g nil 1)",
         '(defn f [x :int] x) (let [y "a"] (if (int? y) (f y) 0))',
         '(defn f [x :int] x) (let [y "a"] (match y (:type int) (f y) _ 0))',
         '(defn f [x :int] x) (let [y "a" z y] (if (int? z) (f y) 0))',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "-e", "1", "--xyzzy=3"], "unknown option `--xyzzy`", "--help"),
         (["run", "a.rtfs", "-e", "1"], "not both", ""),
         (["run", "a.rtfs", "b.rtfs"], "unexpected argument `b.rtfs`", "--help"),
-        (["run", "-e", "1", "--context", "fulll"], "invalid choice", "--help"),
+        (["run", "-e", "1", "--context", "fulll"], "got `fulll`; did you mean `full`?", "--help"),
         (["run", "-e", "1", "--deadline", "-1"], "positive number", "--help"),
         (["run", "-e", "1", "--depth", "0"], "positive whole number", "--help"),
         (["run", "-e", "1", "--context", "pure", "--allow", "x"], "--allow does not go with", ""),
@@ -62,7 +63,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["check"], "required: FILE", "--help"),
         (["fmt", "-w", "--check", "x"], "not allowed with", "--help"),
         (["fmt", "-w", "-"], "stdin cannot be changed", ""),
-        (["compile", "x", "--emit", "wasm"], "invalid choice", "--help"),
+        (["compile", "x", "--emit", "wasm"], "expected ir, python, hash or binary, got `wasm`", "--help"),
     ],
 )
 def test_misuse_says_what_and_names_the_nearest(
@@ -105,6 +106,34 @@ def test_a_closed_stdout_at_the_very_end_is_quiet() -> None:
     done = subprocess.run([*RTFS, "run", "-e", '"x"'], stdout=write_end, stderr=subprocess.PIPE, text=True)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "out", "err"),
+    [
+        (">&-", 0, "", ""),
+        ("<&-", 0, "hi\n", ""),
+        ("2>&-", 0, "hi\n", ""),
+        pytest.param(
+            ">/dev/full",
+            74,
+            "",
+            "rtfs: the output could not be written: No space left on device\n",
+            marks=pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full"),
+        ),
+    ],
+)
+def test_streams_that_are_closed_or_full(streams: str, code: int, out: str, err: str) -> None:
+    command = f"""{shlex.join(RTFS)} run -e '(println "hi")' {streams}"""
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+
+
+def test_help_in_an_encoding_without_its_characters() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(RTFS, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("usage: rtfs COMMAND \\u2026\n")
 
 
 @pytest.mark.parametrize("rest", ["(call :ccos.system.sleep-ms 60000)", "(loop [i 0] (recur (+ i 1)))"])
