@@ -47,7 +47,8 @@ class Limits:
     #: seconds from the start of the run; None: unlimited
     deadline_s: float | None = None
     #: nested non-tail calls. The Python backend enforces it through Python's recursion limit, of which there is
-    #: one per process: to within `HOST_FRAMES`, and runs side by side all get the largest of their depths
+    #: one per process. A call takes one or two frames, so up to twice as many may pass; one through a callback
+    #: takes more, so fewer may. Runs side by side all get the largest of their depths
     depth: int = 100_000
     #: bytes that the run may hold. A single result that would exceed it is refused before it is made;
     #: many small ones are noticed by watching the process grow

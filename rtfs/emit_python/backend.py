@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from rtfs import ir
-from rtfs.emit_python import control, data, functions
+from rtfs.emit_python import calls, control, data
 from rtfs.emit_python.artifact import Artifact, ModuleCode
 from rtfs.emit_python.checks import emit_cast, emit_is_type
 from rtfs.emit_python.emitter import Destination, Emitter, Unsupported
@@ -35,7 +35,7 @@ _EXPRESSIONS: Final[dict[type, Any]] = {
     ir.Or: control.emit_or,
     ir.For: control.emit_for,
     ir.Lambda: data.emit_lambda_value,
-    ir.Apply: functions.emit_apply,
+    ir.Apply: calls.emit_apply,
     ir.Primitive: data.emit_primitive,
     ir.Cast: emit_cast,
     ir.IsType: emit_is_type,
@@ -62,7 +62,7 @@ _STATEMENTS: Final[dict[type, Any]] = {
     ir.Loop: control.tail_loop,
     ir.Recur: control.tail_recur,
     ir.Try: control.tail_try,
-    ir.Apply: functions.tail_apply,
+    ir.Apply: calls.tail_apply,
     ir.Race: data.tail_race,
 }
 
@@ -109,8 +109,8 @@ def compile_forms(
     except (Unsupported, RecursionError, SyntaxError, ValueError, MemoryError, SystemError, OverflowError):
         # Python's compiler has limits of its own: nested blocks, recursion, names it reserves
         return None
-    calls = tuple((site.span, site.callee, site.count) for site in e.calls)
-    return Artifact(code, tuple(e.constants), prefix, calls)
+    sites = tuple((site.span, site.callee, site.count) for site in e.calls)
+    return Artifact(code, tuple(e.constants), prefix, sites)
 
 
 def _stable(forms: Iterable[ir.Node]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from types import FrameType, FunctionType, TracebackType
 from typing import Final, NamedTuple
 
 from rtfs import errors
-from rtfs.border import MAX_TRACE, place, set_cause, translate
+from rtfs.border import MAX_CAUSES, MAX_TRACE, place, set_cause, translate
 from rtfs.emit_python.helpers import bounce
 from rtfs.emit_python.names import MAIN, PART, WRAPPER
 from rtfs.errors import Frame, Span
@@ -43,10 +43,24 @@ def blamed(exc: BaseException) -> errors.RtfsError:
         place(error, step.source, step.span)
     if not error.trace:
         error.trace = _trace(steps)
-    handled = getattr(exc.__context__, _KNOWN, None)
+    handled = _handled(exc)
     if handled is not None:
         set_cause(error, handled)
     return error
+
+
+def _handled(exc: BaseException) -> errors.RtfsError | None:
+    """The error that RTFS code was handling when `exc` was raised; Python's own in between are left out."""
+    context = exc.__context__
+    for _ in range(MAX_CAUSES):
+        if context is None:
+            return None
+        known = getattr(context, _KNOWN, None)
+        if known is not None:
+            found: errors.RtfsError = known
+            return found
+        context = context.__context__
+    return None
 
 
 def note_caught(exc: Exception, error: errors.RtfsError) -> None:

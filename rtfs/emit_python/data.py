@@ -73,10 +73,16 @@ def emit_set_of(e: Emitter, node: ir.SetOf) -> Typed:
 def emit_map_of(e: Emitter, node: ir.MapOf) -> Typed:
     """Keys that are no constants are checked."""
     parts = [part for entry in node.entries for part in entry]
-    values = [value for value, _ in e.exprs(parts)]
-    for index, (key, _) in enumerate(node.entries):
-        if not (isinstance(key, ir.Constant) and type(key.value) in MAP_KEY_TYPES):
-            values[2 * index] = e.helper("map_key", values[2 * index])
+    checked = {
+        index
+        for index, part in enumerate(parts)
+        if index % 2 == 0 and not (isinstance(part, ir.Constant) and type(part.value) in MAP_KEY_TYPES)
+    }
+
+    def check(index: int, value: ast.expr) -> ast.expr:
+        return e.helper("map_key", value) if index in checked else value
+
+    values = [value for value, _ in e.exprs(parts, check if checked else None)]
     table = ast.Dict(list(values[::2]), values[1::2], **e.at)
     return e.helper("Map", table), Fact(f.MAP)
 

@@ -404,12 +404,20 @@ class Emitter:
         self.assign(name, value)
         return self.name(name)
 
-    def exprs(self, nodes: Sequence[ir.Node]) -> list[tuple[ast.expr, Fact]]:
-        """Expressions for nodes evaluated in order. One that needs statements spills all before it."""
+    def exprs(
+        self, nodes: Sequence[ir.Node], change: Callable[[int, ast.expr], ast.expr] | None = None
+    ) -> list[tuple[ast.expr, Fact]]:
+        """Expressions for nodes evaluated in order. One that needs statements spills all before it.
+
+        Args:
+            change: what to do at once with the value of the node at an index.
+        """
         done: list[tuple[ast.expr, Fact]] = []
-        for node in nodes:
+        for index, node in enumerate(nodes):
             mark = len(self.block)
             value = self.expr(node)
+            if change is not None:
+                value = change(index, value[0]), value[1]
             if len(self.block) > mark:
                 tail = self.block[mark:]
                 del self.block[mark:]

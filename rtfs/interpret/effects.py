@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from typing import Final
+
 from rtfs import errors, ir
 from rtfs.border import catches, set_cause, translate
 from rtfs.interpret.core import Env, evaluate, handles
 from rtfs.values import ErrorValue, Map, Value
+
+#: the error that RTFS code under way is handling
+_handled: Final[ContextVar[errors.RtfsError | None]] = ContextVar("rtfs_handled", default=None)
 
 
 @handles(ir.Try)
@@ -14,10 +20,8 @@ def _try(node: ir.Try, env: Env, tail: bool) -> Value:
     if error is not None and not isinstance(error, errors.LimitError):
         value, error = _catch(node.catches, error, env)
     if node.final is not None and not isinstance(error, errors.LimitError):
-        _, replacing = _attempt(node.final, env)
+        _, replacing = _attempt(node.final, env) if error is None else _handling(error, node.final, env)
         if replacing is not None:
-            if error is not None:
-                set_cause(replacing, error)
             error = replacing
     if error is not None:
         raise error
@@ -28,7 +32,20 @@ def _attempt(node: ir.Node, env: Env) -> tuple[Value, errors.RtfsError | None]:
     try:
         return evaluate(node, env), None
     except Exception as exc:
-        return None, translate(exc).with_traceback(None)  # an error that is kept must not keep frames
+        error = translate(exc).with_traceback(None)  # an error that is kept must not keep frames
+        handled = _handled.get()
+        if handled is not None:
+            set_cause(error, handled)
+        return None, error
+
+
+def _handling(error: errors.RtfsError, node: ir.Node, env: Env) -> tuple[Value, errors.RtfsError | None]:
+    """`_attempt` in a `catch` or `finally`: what is raised there, or in functions called there, has a cause."""
+    token = _handled.set(error)
+    try:
+        return _attempt(node, env)
+    finally:
+        _handled.reset(token)
 
 
 def _catch(
@@ -41,10 +58,7 @@ def _catch(
             for local in (clause.local, clause.also):
                 if local is not None:
                     env.values[local.id] = caught
-            value, raised = _attempt(clause.body, env)
-            if raised is not None:
-                set_cause(raised, error)
-            return value, raised
+            return _handling(error, clause.body, env)
     return None, error
 
 

@@ -75,6 +75,8 @@ class Parser(SlyParser):  # type: ignore[misc]
 
     def check_depth(self, span: Span) -> None:
         """Refuse a text that nests deeper than `MAX_NESTING`."""
+        if STOP_REQUESTS:
+            poll()
         if len(self.symstack) > MAX_NESTING * _STACK_PER_LEVEL:
             message = f"forms nest deeper than {MAX_NESTING} levels"
             raise ReadError("CustomError", message, (), span=span)
@@ -95,8 +97,6 @@ class Parser(SlyParser):  # type: ignore[misc]
 
     @rule("items :")
     def no_items(self, p: Any) -> Items:
-        if STOP_REQUESTS:
-            poll()
         stack = self.symstack
         if len(stack) > _STACK_PER_LEVEL:
             opener = stack[-2] if stack[-1].value is None else stack[-1]

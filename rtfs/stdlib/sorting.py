@@ -39,7 +39,7 @@ def sort(comparator: Value, coll: Value = MISSING) -> Value:
     if coll is MISSING:
         return same_kind(comparator, sort_values(items(comparator, "sort")))
     xs = items(coll, "sort")
-    return same_kind(coll, merge_sort(xs, _before(comparator, "sort")) if xs else xs)
+    return same_kind(coll, merge_sort(xs, _before(comparator, "sort")) if len(xs) > 1 else xs)
 
 
 @builtin("sort-by")
@@ -57,6 +57,8 @@ def sort_by(f: Value, comparator: Value, coll: Value = MISSING) -> Value:
     keys = [key(x) for part in slices(xs) for x in part]
     if coll is MISSING:
         return same_kind(ordered, sort_values(xs, keys))
+    if len(xs) == 1:
+        return same_kind(ordered, xs)
     before = _before(comparator, "sort-by")
     order = merge_sort(list(range(len(xs))), lambda i, j: before(keys[i], keys[j]))
     return same_kind(ordered, [xs[i] for i in order])

@@ -147,6 +147,8 @@ def _until(answer: bool, tests: list[Test]) -> Test:
     """`answer` as soon as one of `tests` gives it. A plain loop: predicates may call programs from here."""
 
     def test(value: Value) -> bool:
+        if run.STOP_REQUESTS:  # aliases can share members, so that a small type takes exponential time
+            run.poll()
         for each in tests:
             if each(value) is answer:
                 return answer

@@ -94,6 +94,7 @@ def _only_candidate(compiled: Compiled, t: types.OptionalType | types.UnionType,
     found: list[Type] = []
     todo: list[Type] = [t]
     while todo:
+        run.poll()
         member = todo.pop()
         match member:
             case types.Alias(name):

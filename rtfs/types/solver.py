@@ -37,6 +37,7 @@ def plan(compiled: Compiled, t: Type) -> Plan:
     deep: list[Type] = []
     todo: list[Type] = [t]
     while todo:
+        run.poll()
         part = todo.pop()
         test = compiled.flat_test(part)
         if test is not None:

@@ -55,7 +55,9 @@ class Tally:
 
 @cache
 def _mutator() -> Mutator:
-    texts = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("**/*.rtfs")) if ".venv" not in path.parts]
+    texts = [
+        path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("**/*.rtfs")) if ".venv" not in path.parts
+    ]
     return Mutator(texts)
 
 
@@ -158,11 +160,20 @@ def _constructs(unit: ir.Unit) -> Iterator[str]:
 
 #: what hostile programs run under
 HOSTILE_LIMITS: Final = Limits(deadline_s=1.0, allocation_bytes=64 << 20)
+#: the same for programs that any limit may end, so that they end sooner
+IMPATIENT_LIMITS: Final = Limits(deadline_s=0.2, allocation_bytes=64 << 20)
+#: the same for programs that must come to something else, on a machine that is busy
+PATIENT_LIMITS: Final = Limits(deadline_s=30.0, allocation_bytes=64 << 20)
 
 
-def wrong(hostile: Hostile, backend: str) -> str | None:
+def limits_in_tests(hostile: Hostile) -> Limits:
+    """What tests run a hostile program under."""
+    return IMPATIENT_LIMITS if "limit" in hostile.expected else PATIENT_LIMITS
+
+
+def wrong(hostile: Hostile, backend: str, limits: Limits = HOSTILE_LIMITS) -> str | None:
     """What is not as expected of a hostile program; None: nothing."""
-    found = evaluated(hostile.text, backend, HOSTILE_LIMITS)
+    found = evaluated(hostile.text, backend, limits)
     if found.label not in hostile.expected:
         return f"{found.label} instead of {', '.join(sorted(hostile.expected))}: {found.text[:2_000]}"
     if found.kind == "value" and hostile.value is not None and found.text != hostile.value:

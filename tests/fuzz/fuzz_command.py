@@ -73,7 +73,9 @@ def show_finding(name: str, finding: Finding) -> None:
 
 def main() -> int:
     """Exit code 1 if anything was found."""
-    parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="scripts/fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", choices=sorted(CAMPAIGNS), help="one campaign; all by default")
     parser.add_argument("--count", type=int, default=10_000, help="inputs for each campaign")
     parser.add_argument("--seed", type=int, default=0, help="number of the first input")

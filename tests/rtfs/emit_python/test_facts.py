@@ -127,7 +127,10 @@ def test_arithmetic_is_sound(result, operation, a: Fact, b: Fact, x: Value, y: V
 # ---------------------------------------------------------------- types and builtins
 
 _TYPES = [
-    *[types.Primitive(name) for name in "int float string bool nil keyword symbol number any vector map".split()],
+    *[
+        types.Primitive(name)
+        for name in "int float string bool nil keyword symbol number any vector map".split()
+    ],
     types.OptionalType(types.Primitive("float")),
     types.VectorType(types.Primitive("any")),
     types.UnionType((types.Primitive("int"), types.Primitive("string"))),

@@ -26,11 +26,13 @@ CHAINS = {
     "self, named fn": "((fn f [n] (if (= n 0) :done (f (- n 1)))) TURNS)",
     "self, inside a loop": """(defn f [n] (loop [i 0] (if (< i 1) (recur (+ i 1))
                                 (if (= n 0) :done (f (- n 1)))))) (f TURNS)""",
-    "self, may be redefined": "(def f (fn [n] (if (= n 0) :done (f (- n 1))))) (def g f) (f TURNS) (def f g) (g TURNS)",
+    "self, may be redefined": """(def f (fn [n] (if (= n 0) :done (f (- n 1))))) (def g f) (f TURNS) (def f g)
+                                 (g TURNS)""",
     "recur": "(defn f [n] (if (= n 0) :done (recur (- n 1)))) (f TURNS)",
     "arities": "(defn f ([n] (if (= n 0) :done (f (- n 1) 0))) ([n x] (f n))) (f TURNS)",
     "arities and rest": "(defn f ([n] (f n 1 2)) ([n & r] (if (= n 0) :done (f (- n 1))))) (f TURNS)",
-    "mutual": "(defn a [n] (if (= n 0) :done (b (- n 1)))) (defn b [n] (if (= n 0) :done (a (- n 1)))) (a TURNS)",
+    "mutual": """(defn a [n] (if (= n 0) :done (b (- n 1)))) (defn b [n] (if (= n 0) :done (a (- n 1))))
+                 (a TURNS)""",
     "mutual, typed": """(defn a [n : int] : keyword (if (= n 0) :done (b (- n 1))))
                         (defn b [n : int] : keyword (if (= n 0) :done (a (- n 1)))) (a TURNS)""",
     "mutual, let": """(let [a (fn [n] (if (= n 0) :done (b (- n 1)))) b (fn [n] (if (= n 0) :done (a (- n 1))))]
@@ -139,7 +141,7 @@ def test_depth(run: Callable[[int], object]) -> None:
         "(defn f [n] (update {:a 1} :a f)) (f 0)",
         "(defn f [x : [:and :int [p]]] x) (defn p [x] (f x)) (f 1)",
         "(defn f [n] (try (f n) (finally 1))) (f 0)",
-        "(defn f [n] (+ 1 (step \"s\" (f n)))) (f 0)",
+        '(defn f [n] (+ 1 (step "s" (f n)))) (f 0)',
         "(defn f [n g] (+ 1 (g n g))) (f 0 f)",
         "(defn f ([n] (+ 1 (f n 1))) ([n m] (+ 1 (f n)))) (f 0)",
     ],
@@ -156,7 +158,9 @@ def analysed(text: str) -> tuple[TailCalls, dict[str, ir.Lambda]]:
     unit = rtfs.compile(text, optimize=False).unit
     calls = TailCalls(unit.forms, unit.stable, frozenset(homes(unit.forms)), lambda _: False)
     named = {
-        form.name: form.value for form in unit.forms if isinstance(form, ir.Def) and isinstance(form.value, ir.Lambda)
+        form.name: form.value
+        for form in unit.forms
+        if isinstance(form, ir.Def) and isinstance(form.value, ir.Lambda)
     }
     return calls, named
 
@@ -201,5 +205,9 @@ def test_the_arity_that_a_call_enters(count: int, index: int | None) -> None:
 
 def test_tail_nodes() -> None:
     _, named = analysed("(defn f [x] (if x (do 1 2) (let [y 3] (loop [] (and x (or x 4))))))")
-    found = [(node.value, inside) for node, inside in tail_nodes(named["f"].arities[0].body) if isinstance(node, ir.Constant)]
+    found = [
+        (node.value, inside)
+        for node, inside in tail_nodes(named["f"].arities[0].body)
+        if isinstance(node, ir.Constant)
+    ]
     assert sorted(found) == [(2, False), (4, True)]
