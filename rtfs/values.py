@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from operator import is_
 from typing import Any, ClassVar, Final, Self
 from weakref import WeakValueDictionary
@@ -45,6 +46,8 @@ LOOSE: Final = 128
 _REFERENCE_BYTES: Final = 8
 #: bytes of one entry of a Python dict, about
 _ENTRY_BYTES: Final = 50
+#: items put into a trie between two safepoints
+_TRIE_PART: Final = 4096
 
 #: held while a new keyword or symbol is entered, so that two threads cannot make it twice
 _interning = threading.Lock()
@@ -207,19 +210,21 @@ class ErrorValue:
         return hash(("error", self.message))
 
 
-def _trie() -> Any:
-    """An empty `immutables.Map`, imported on first use: most programs never need one."""
+def _trie(pairs: Iterable[tuple[Any, Any]]) -> Any:
+    """An `immutables.Map` of `pairs`. It is imported on first use: most programs never need one.
+
+    It is filled in parts with a safepoint before each, and from lists: if what its `update` goes over raises an
+    error, that method gives back a reference it has not got, and the process crashes some time later.
+    """
     from immutables import Map as Trie
 
-    return Trie()
-
-
-def _polled[T](items: Iterable[T]) -> Iterator[T]:
-    """`items`, with a safepoint at each: for C functions that would otherwise run long."""
-    for item in items:
+    trie: Any = Trie()
+    rest = iter(pairs)
+    while part := list(islice(rest, _TRIE_PART)):
         if STOP_REQUESTS:
             poll()
-        yield item
+        trie = trie.update(part)
+    return trie
 
 
 class _Window:
@@ -297,7 +302,7 @@ class _Window:
         items = self._items
         if type(items) is list:
             # an index of the window keeps its item, so other threads may go on reading
-            self._items = items = _trie().update(_polled(enumerate(self._forward(), self._start)))
+            self._items = items = _trie(enumerate(self._forward(), self._start))
         return items
 
     def _cut(self, start: int, stop: int) -> Self:
@@ -479,7 +484,7 @@ class Map:
             assert table is not None
             self._next = len(table)
             entries = enumerate(list(table.items()))
-            self._trie = _trie().update(_polled((k, (i, v)) for i, (k, v) in entries))
+            self._trie = _trie((k, (i, v)) for i, (k, v) in entries)
         return self._trie
 
     def _with_trie(self, trie: Any, next_number: int) -> Map:

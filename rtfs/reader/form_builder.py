@@ -197,12 +197,12 @@ def make_context_ref(value: Value, prefix: Span, value_span: Span) -> Placed:
 
 
 def make_meta_form(metas: list[Meta], form: Value, form_span: Span) -> Placed:
-    """`^… ^… form`; at most one of them may be a delegation hint."""
+    """`^… ^… form`; of equal keys the last counts, and at most one may be a delegation hint."""
     hints = [meta for meta in metas if meta.hint is not None]
     if len(hints) > 1:
         raise ReadError(
             "CustomError", "two delegation hints before one form", ("one hint",), span=hints[1].span
         )
-    entries = tuple(entry for meta in metas for entry in meta.entries)
+    entries = tuple({key: value for meta in metas for key, value in meta.entries}.items())
     span = span_between(metas[0].span, form_span)
     return MetaForm(entries, hints[0].hint if hints else None, form, span, form_span), span

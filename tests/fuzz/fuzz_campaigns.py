@@ -1,4 +1,4 @@
-"""The four ways of looking for bugs, each as a loop over numbered inputs. Shared by the tests and `scripts/fuzz`."""
+"""The four ways of looking for bugs, each a loop over numbered inputs; for the tests and `scripts/fuzz`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _read(text: str) -> str:
 
 
 def read_back(text: str) -> str | None:
-    """What is wrong with how the forms of `text` print and read again, and with its formatting; None: nothing."""
+    """What is wrong with how the forms of `text` print, read again and are formatted; None: nothing."""
     forms = read(text).forms
     printed = "\n".join(pr_str(form) for form in forms)
     again = "\n".join(pr_str(form) for form in read(printed).forms)

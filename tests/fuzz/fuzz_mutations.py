@@ -14,10 +14,12 @@ _TOKEN: Final = re.compile(r'\s+|"(?:\\.|[^"\\])*"?|#[({|_"]|~@|[()\[\]{}\'`~^@;
 #: pieces that mean something to some part of the system
 _PIECES: Final = (
     *"( ) [ ] { } #{ #( ' ` ~ ~@ ^ @ #_ #| |# ; \" : :: , & . / % %1 %& -> _ # ## \\ \n".split(" "),
-    *":int :as :or :keys :when :while :let :type :delegation :params :only :exports :map :vector :union".split(),
+    *":int :as :or :keys :when :while :let :type :delegation".split(),
+    *":params :only :exports :map :vector :union".split(),
     *"nil true false fn let if do def defn defmacro loop recur match case cond try catch finally throw".split(),
     *"for doseq step step-if step-loop quote quasiquote unquote module import async race await deftype".split(),
-    *"0 -1 1.5 9223372036854775808 1e5 1. .5 ##Inf ##NaN 2025-01-31T10:20:30Z resource://x a/b a.b/c x#".split(),
+    *"0 -1 1.5 9223372036854775808 1e5 1. .5 ##Inf ##NaN".split(),
+    *"2025-01-31T10:20:30Z resource://x a/b a.b/c x#".split(),
     *(
         "\0",
         "\ud800",

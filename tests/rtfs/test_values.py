@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 import threading
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtfs import values
 from rtfs.errors import ApplicationError, DivisionByZero, Generic, TypeMismatch
 from rtfs.values import (
     EMPTY_LIST,
@@ -517,3 +519,17 @@ def test_calling_collections():
     assert (v(1), v(2), v(-1, 0), m(A), m(B, 2), s(A), s(B), s(B, 0)) == (B, None, 0, 1, 2, A, None, 0)
     with pytest.raises(TypeMismatch, match="vector lookup"):
         v("a")
+
+
+def test_an_error_while_a_trie_is_filled_leaves_the_references_of_others_alone():
+    held = []
+
+    def pairs():
+        yield from ((i, i) for i in range(10_000))
+        held.append((1.5, len(held)))  # where the last pair was, if nothing else refers to it
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        values._trie(pairs())
+    references = sys.getrefcount(held[0])  # of the list and of the call; pytest would add its own
+    assert references == 2
