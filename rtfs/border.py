@@ -5,11 +5,14 @@ Both backends use these functions, so that they cannot disagree about what an er
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from rtfs import errors
 from rtfs.run import current_run
-from rtfs.values import Value, equal
+from rtfs.stdlib.registry import BY_FUNCTION
+from rtfs.values import Keyword, Value, Vector, equal
 
 if TYPE_CHECKING:
     from rtfs import ir
@@ -91,6 +94,27 @@ def set_cause(error: errors.RtfsError, handled: errors.RtfsError) -> None:
         if link is error:
             return
         link = link.cause
+
+
+#: values that are called as functions → what their errors name as the operation
+_LOOKUPS = {Keyword: "keyword lookup", Vector: "vector lookup"}
+
+
+def refused(error: errors.TypeMismatch, callee: Value, kinds: Sequence[str]) -> int | None:
+    """Which argument a builtin, or a value called as a function, refused: the only one of the kind that came.
+
+    None if several are of that kind, if none is (an item of one was refused), or if `error` is that of another
+    operation, such as a function that `callee` was given.
+
+    Args:
+        kinds: the type names of the arguments.
+    """
+    builtin = BY_FUNCTION.get(callee) if type(callee) is FunctionType else None
+    operation = _LOOKUPS.get(type(callee)) if builtin is None else builtin.name
+    if error.operation != operation:
+        return None
+    found = [index for index, kind in enumerate(kinds) if kind == error.actual]
+    return found[0] if len(found) == 1 else None
 
 
 def place(error: errors.RtfsError, source: str, span: errors.Span | None) -> None:

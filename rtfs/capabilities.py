@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +50,27 @@ _EFFECTS_BY_PREFIX: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("ccos.stream.", frozenset({":streaming"})),
     ("model-call:", frozenset({":ai"})),
 )
+
+
+#: capabilities that builtins call, by each name of these; `call` calls the one it is given
+BUILTIN_CAPABILITIES: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("log", "tool/log", "tool.log"), frozenset({"ccos.io.log"})),
+    **dict.fromkeys(("println", "step"), frozenset({"ccos.io.println"})),
+    **dict.fromkeys(
+        ("current-time-millis", "tool/time-ms", "tool.time-ms"),
+        frozenset({"ccos.system.current-timestamp-ms"}),
+    ),
+    "get-env": frozenset({"ccos.system.get-env"}),
+    "file-exists?": frozenset({"ccos.io.file-exists"}),
+    "tool/open-file": frozenset({"ccos.io.open-file"}),
+    **dict.fromkeys(("http-fetch", "tool/http-fetch"), frozenset({"ccos.network.http-fetch"})),
+    "thread/sleep": frozenset({"ccos.system.sleep-ms"}),
+    "load-capability": frozenset({"ccos.capability.load"}),
+    **dict.fromkeys(
+        ("kv/assoc!", "kv/dissoc!", "kv/conj!"), frozenset({"ccos.state.kv.get", "ccos.state.kv.put"})
+    ),
+    "llm-execute": frozenset({"ccos.ai.llm-execute"}),
+}
 
 
 def effect_label(text: str) -> str:

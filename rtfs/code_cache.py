@@ -1,9 +1,9 @@
 """Compiled programs on disk, so that an unchanged file starts without being read again.
 
-An entry is found by the SHA-256 of everything it depends on: the text, its name, this package and Python. It
-names the modules that were looked for with it, and the digests of their texts if there were any, which are
-compared before it is used. Its own digest, which covers its name, is checked before a byte is interpreted;
-a file that is damaged, misplaced, foreign or writable by others counts as absent.
+An entry is found by the BLAKE2b digest of everything it depends on: the text, its name, this package and
+Python. It names the modules that were looked for with it, and the digests of their texts if there were any,
+which are compared before it is used. Its own digest, which covers its name, is checked before a byte is
+interpreted; a file that is damaged, misplaced, foreign or writable by others counts as absent.
 
 What is stored is code that Python runs, like a `.pyc`: the folder belongs to the user alone. Entries that were
 not used for the longest time are removed when there are too many.
@@ -16,11 +16,10 @@ import os
 import stat
 import sys
 import time
+from _blake2 import blake2b  # that of `hashlib`, which loads OpenSSL as well: 2 ms
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rtfs.emit_python.artifact import Artifact, ModuleCode, run_artifact
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from rtfs.host import Host
     from rtfs.security import RuntimeContext
 
-_MAGIC: Final = b"RTFSPY2\n"
+_MAGIC: Final = b"RTFSPY3\n"
 _DIGEST_BYTES: Final = 32
 #: what the folder may hold, and how long a file may take to be written
 MOST_ENTRIES: Final = 256
@@ -47,13 +46,13 @@ _ENTRY: Final = ".rtfsc"
 _TEMPORARY: Final = ".rtfsc.tmp"
 
 
-def default_folder() -> Path | None:
+def default_folder() -> str | None:
     """`$RTFS_CACHE_DIR`, else `rtfs` in the user's cache folder; None for a user who has no folder."""
     named = os.environ.get("RTFS_CACHE_DIR")
     if named:
-        return Path(named)
+        return named
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base, "rtfs") if os.path.isabs(base) else None
+    return os.path.join(base, "rtfs") if os.path.isabs(base) else None
 
 
 class _ModuleStub:
@@ -94,7 +93,7 @@ def _run_stub(module: _ModuleStub, namespace: Namespace, modules: Modules) -> Va
 
 
 def load_or_compile(
-    text: str, source_name: str, modules: ModuleStore, folder: Path | None = None
+    text: str, source_name: str, modules: ModuleStore, folder: str | os.PathLike[str] | None = None
 ) -> CachedProgram | LinkedProgram:
     """The compiled program for `text`: from disk if it is there and still right, else compiled and stored.
 
@@ -106,7 +105,7 @@ def load_or_compile(
     folder = folder or default_folder()
     if folder is None:
         return compile(text, source_name=source_name, modules=modules).link()
-    path = folder / f"{_key(text, source_name)}{_ENTRY}"
+    path = os.path.join(folder, f"{_key(text, source_name)}{_ENTRY}")
     found = _load(path, source_name, modules)
     if found is not None:
         return found
@@ -139,7 +138,7 @@ def _key(text: str, source_name: str) -> str:
 
 
 def _digest(*parts: str) -> str:
-    digest = sha256()
+    digest = blake2b(digest_size=_DIGEST_BYTES)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little") + data)
@@ -150,7 +149,7 @@ def _digest(*parts: str) -> str:
 def _package() -> str:
     """Sizes and times of this package's files: one that was edited makes other code."""
     found = []
-    for folder, folders, files in os.walk(Path(__file__).parent):
+    for folder, folders, files in os.walk(os.path.dirname(__file__)):
         folders.sort()
         for name in sorted(files):
             if name.endswith(".py"):
@@ -162,7 +161,7 @@ def _package() -> str:
 # ---------------------------------------------------------------- files
 
 
-def _load(path: Path, source_name: str, modules: ModuleStore) -> CachedProgram | None:
+def _load(path: str, source_name: str, modules: ModuleStore) -> CachedProgram | None:
     body = _read_verified(path)
     if body is None:
         return None
@@ -176,7 +175,7 @@ def _load(path: Path, source_name: str, modules: ModuleStore) -> CachedProgram |
         return CachedProgram(_thawed(main), source_name, units)
 
 
-def _read_verified(path: Path) -> bytes | None:
+def _read_verified(path: str) -> bytes | None:
     """The body of an entry whose owner and digest are right. Notes that it was used."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
@@ -202,17 +201,18 @@ def _is_own(status: os.stat_result) -> bool:
     return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
 
 
-def _seal(path: Path, body: bytes) -> bytes:
-    return sha256(path.name.encode() + body).digest()
+def _seal(path: str, body: bytes) -> bytes:
+    return blake2b(os.path.basename(path).encode() + body, digest_size=_DIGEST_BYTES).digest()
 
 
-def _store(path: Path, body: bytes) -> None:
+def _store(path: str, body: bytes) -> None:
     """Write an entry so that a reader sees all of it or none. A full or read-only disk is no error."""
     if len(body) > MOST_BYTES // 2:
         return
+    folder = os.path.dirname(path)
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f"{os.urandom(8).hex()}{_TEMPORARY}")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        temporary = os.path.join(folder, f"{os.urandom(8).hex()}{_TEMPORARY}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(descriptor, "wb") as file:
@@ -221,10 +221,10 @@ def _store(path: Path, body: bytes) -> None:
         except OSError:
             os.unlink(temporary)
             raise
-        _remove_surplus(path.parent)
+        _remove_surplus(folder)
 
 
-def _remove_surplus(folder: Path) -> None:
+def _remove_surplus(folder: str) -> None:
     """Remove the entries that were not used for the longest time, and what writers that died left behind."""
     kept = nbytes = 0
     for _, size, path in sorted(_entries(folder), reverse=True):
@@ -234,7 +234,7 @@ def _remove_surplus(folder: Path) -> None:
                 os.unlink(path)
 
 
-def _entries(folder: Path) -> Iterator[tuple[float, int, str]]:
+def _entries(folder: str) -> Iterator[tuple[float, int, str]]:
     """Time of last use, size and path of each entry. Removes old temporary files on the way."""
     with os.scandir(folder) as files:
         for file in files:
@@ -279,7 +279,7 @@ def _frozen(artifact: Artifact) -> _Frozen:
     """
     constants = tuple(_frozen_constant(constant) for constant in artifact.constants)
     calls = tuple((tuple(span), callee, count) for span, callee, count in artifact.calls)
-    return artifact.code, constants, artifact.prefix, calls
+    return artifact.forms, constants, artifact.prefix, calls
 
 
 def _frozen_constant(constant: Any) -> Any:
@@ -292,8 +292,8 @@ def _frozen_constant(constant: Any) -> Any:
 
 
 def _thawed(frozen: _Frozen) -> Artifact:
-    code, constants, prefix, calls = frozen
-    return Artifact(code, tuple([_thawed_constant(constant) for constant in constants]), prefix, calls)
+    forms, constants, prefix, calls = frozen
+    return Artifact(forms, tuple([_thawed_constant(constant) for constant in constants]), prefix, calls)
 
 
 def _thawed_constant(frozen: Any) -> Any:

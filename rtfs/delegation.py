@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Final, Literal, Protocol
 
+from rtfs.runtime_facts import Fact as Fact
+from rtfs.runtime_facts import RuntimeFacts as RuntimeFacts
 from rtfs.values import Value
 
 
@@ -87,6 +89,35 @@ class FunctionInfo:
     metadata: Mapping[str, Value]
     #: SHA-256 of the function's IR, hex
     ir_hash: str
+    #: privacy labels that the arguments of any call of it may carry, by the flow of data in the program
+    labels: frozenset[str] = frozenset()
+    #: ids of the capabilities that its body may call; `*` if one of them is known only when it runs
+    capabilities: frozenset[str] = frozenset()
+
+
+class ByArguments:
+    """An answer of `Delegate.target`: the arguments of each call decide. One object, `BY_ARGUMENTS`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "BY_ARGUMENTS"
+
+
+BY_ARGUMENTS: Final = ByArguments()
+
+
+class PrivacySources(Protocol):
+    """Which privacy labels come in from outside a program, and which functions may take labels away."""
+
+    def of_context(self, key: str | None) -> frozenset[str]:
+        """Labels of the host's context value `key`; None stands for a key known only when it is used."""
+
+    def of_capability(self, id: str | None) -> frozenset[str]:
+        """Labels of what the capability `id` answers; None as above."""
+
+    def declassifies(self, symbol: str) -> bool:
+        """Whether results of the function `symbol` carry no label, whatever went in."""
 
 
 class Delegate(Protocol):
@@ -96,10 +127,25 @@ class Delegate(Protocol):
     def version(self) -> str:
         """Changes whenever any answer of `target` may; part of the key of linked code."""
 
-    def target(self, function: FunctionInfo, context: Any) -> ExecTarget:
-        """Where `function` runs. Asked once per function and link; hinted functions are not asked."""
+    @property
+    def sources(self) -> PrivacySources | None:
+        """Where privacy labels come from; None if the delegate looks at none."""
+
+    def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget | ByArguments:
+        """Where `function` runs. Asked once per function and link; hinted functions are not asked.
+
+        What it raises, and what `bind` raises, reaches whoever links or runs the program as it is.
+        """
 
     def bind(
-        self, function: FunctionInfo, target: ExecTarget, body: Callable[..., Value]
+        self,
+        function: FunctionInfo,
+        target: ExecTarget | ByArguments,
+        facts: RuntimeFacts,
+        body: Callable[..., Value],
     ) -> Callable[..., Value]:
-        """A callable to stand for `function`. `body` runs the function here; it is the last fallback."""
+        """A callable to stand for `function`. `body` runs the function here; it is the last fallback.
+
+        Answers must belong to the function's declared return type, since calls are compiled to rely on it. The
+        linker checks that of every target but `BY_ARGUMENTS`, where calls that stay here must not pay for it.
+        """

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from rtfs import ir
+from rtfs.capabilities import BUILTIN_CAPABILITIES
 from rtfs.delegation import FunctionInfo
 from rtfs.ir_walk import children
+from rtfs.namespace import STDLIB
+from rtfs.values import Keyword
+
+#: stands for capabilities that are known only when they are called
+ANY_CAPABILITY: Final = frozenset({"*"})
 
 
 def functions_of(unit: ir.Unit) -> Iterator[tuple[ir.Lambda, FunctionInfo]]:
-    """Every function of `unit`, with what is known about it."""
+    """Every function of `unit`, with what is known about it by itself: all but the labels."""
+    capabilities = _Capabilities(unit)
     todo: list[tuple[ir.Node, str | None]] = [(form, None) for form in reversed(unit.forms)]
     while todo:
         node, module = todo.pop()
         if isinstance(node, ir.ModuleForm):
             module = node.name
         if isinstance(node, ir.Lambda):
-            yield node, describe(node, module)
+            yield node, describe(node, module, capabilities.of(node))
         todo.extend((child, module) for child in reversed(list(children(node))))
 
 
-def describe(node: ir.Lambda, module: str | None) -> FunctionInfo:
+def loaded_by(unit: ir.Unit) -> frozenset[str]:
+    """Names of the modules that running `unit` may load; those that it defines are there already."""
+    used, defined = set[str](), set[str]()
+    for node in _nodes(unit):
+        if isinstance(node, ir.Import | ir.QualifiedRef):
+            used.add(node.module)
+        elif isinstance(node, ir.ModuleForm):
+            defined.add(node.name)
+    return frozenset(used - defined)
+
+
+def _nodes(unit: ir.Unit) -> Iterator[ir.Node]:
+    todo = list(unit.forms)
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(children(node))
+
+
+def describe(node: ir.Lambda, module: str | None, capabilities: frozenset[str] = frozenset()) -> FunctionInfo:
     """The facts about one function. Of several arities the first counts."""
     from rtfs.ir_codec import content_hash
     from rtfs.types.parser import type_text
@@ -40,4 +67,83 @@ def describe(node: ir.Lambda, module: str | None) -> FunctionInfo:
         hint=node.hint,
         metadata=dict(node.metadata),
         ir_hash=content_hash(node),
+        capabilities=capabilities,
     )
+
+
+# ---------------------------------------------------------------- capabilities
+
+
+class _Capabilities:
+    """Which capabilities the functions of a unit call, each by itself: what it calls has its own."""
+
+    def __init__(self, unit: ir.Unit) -> None:
+        #: id of lambda → what its body calls, functions made in it included
+        self._found: dict[int, frozenset[str]] = {}
+        library = _library_names(unit)
+        around: list[tuple[int, set[str]]] = []
+        todo: list[ir.Node | None] = list(unit.forms)
+        while todo:
+            node = todo.pop()
+            if node is None:  # the end of the innermost function
+                key, found = around.pop()
+                self._found[key] = frozenset(found)
+                if around:
+                    around[-1][1].update(found)
+                continue
+            if around:
+                around[-1][1].update(_called(node, library))
+            if isinstance(node, ir.Lambda):
+                around.append((id(node), set()))
+                todo.append(None)
+            todo.extend(_looked_into(node, library))
+
+    def of(self, node: ir.Lambda) -> frozenset[str]:
+        return self._found[id(node)]
+
+
+def _library_names(unit: ir.Unit) -> Mapping[str, str]:
+    """Globals of the unit that stand for builtins by import, and these."""
+    return {
+        as_: _full_name(node.module, name)
+        for node in _nodes(unit)
+        if isinstance(node, ir.Import)
+        for name, as_ in node.names
+    }
+
+
+def _full_name(module: str, name: str) -> str:
+    return name if module == STDLIB else f"{module}/{name}"
+
+
+def _builtin_name(node: ir.Node, library: Mapping[str, str]) -> str | None:
+    """The builtin that a reference means, or may mean as long as the program's own is not defined."""
+    match node:
+        case ir.BuiltinRef(name=name):
+            return name
+        case ir.GlobalRef(name=name):
+            return library.get(name, name)
+        case ir.QualifiedRef(module=module, name=name):
+            return _full_name(module, name)
+        case _:
+            return None
+
+
+def _called(node: ir.Node, library: Mapping[str, str]) -> frozenset[str]:
+    """The capabilities that a node calls, or whatever uses the value of a node that is a reference."""
+    if isinstance(node, ir.Apply) and _builtin_name(node.fn, library) == "call":
+        capability = node.args[0].value if node.args and isinstance(node.args[0], ir.Constant) else None
+        if type(capability) is Keyword:
+            return frozenset({capability.name})
+        return frozenset({capability}) if type(capability) is str else ANY_CAPABILITY
+    name = _builtin_name(node, library)
+    if name == "call":  # handed on as a value
+        return ANY_CAPABILITY
+    return frozenset() if name is None else BUILTIN_CAPABILITIES.get(name, frozenset())
+
+
+def _looked_into(node: ir.Node, library: Mapping[str, str]) -> list[ir.Node]:
+    """The children of `node`; the callee of a `call` is no value that is handed on."""
+    if isinstance(node, ir.Apply) and _builtin_name(node.fn, library) == "call":
+        return list(node.args)
+    return list(children(node))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, override
+from typing import TYPE_CHECKING, NamedTuple, Protocol, override
 
 from rtfs import errors
 from rtfs.values import Map, Value
@@ -82,8 +82,7 @@ class CausalContext:
     plan_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostCallMetadata:
+class HostCallMetadata(NamedTuple):
     """How a call should be carried out."""
 
     timeout_ms: int | None = None
@@ -94,8 +93,7 @@ class HostCallMetadata:
     execution_hints: Map | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostCall:
+class HostCall(NamedTuple):
     """A capability call that the embedder is asked to carry out."""
 
     capability_id: str
@@ -105,15 +103,13 @@ class HostCall:
     metadata: HostCallMetadata | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(NamedTuple):
     """The program ended with this value."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class RequiresHost:
+class RequiresHost(NamedTuple):
     """The program waits for the answer to this call."""
 
     call: HostCall

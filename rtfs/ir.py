@@ -22,7 +22,7 @@ from rtfs.types.model import MapEntry, Type
 from rtfs.values import Value
 
 #: version of the meaning of these nodes; part of every content hash and cache key
-IR_VERSION: Final = 1
+IR_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +219,8 @@ class Param:
     local: Local
     #: checked at each call; of a rest parameter, on each item
     type: Type | None = None
+    #: what stood in `^{…}` before it, name → constant value, in source order
+    metadata: tuple[tuple[str, Value], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,10 +141,14 @@ def _hint(hint: DelegationHint | None) -> list[Text]:
     return [f"^:delegation {hint.kind}" if hint.id is None else f"^:delegation {hint.kind} {pr_str(hint.id)}"]
 
 
+def _param(param: ir.Param) -> list[Text]:
+    return [*_metadata(None, param.metadata), *_typed(_local(param.local), param.type)]
+
+
 def _arity(arity: ir.Arity, brackets: bool) -> list[Text]:
-    params: list[Text] = [part for each in arity.params for part in _typed(_local(each.local), each.type)]
+    params = [part for each in arity.params for part in _param(each)]
     if arity.rest is not None:
-        params += ["&", *_typed(_local(arity.rest.local), arity.rest.type)]
+        params += ["&", *_param(arity.rest)]
     parts: list[Text] = [f"L{arity.label}", _vector(params)]
     if arity.returns is not None:
         parts += [":", type_text(arity.returns)]

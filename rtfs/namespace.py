@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rtfs.types.check import TypeEnv
     from rtfs.types.model import Type
 
-#: called with each function as it is made: gives the function itself, or a stub that stands for it
-type BindFunction = Callable[[ir.Lambda, Callable[..., Value]], Callable[..., Value]]
+#: called with each function as it is made and its frame: gives the function itself, or a stub in its place
+type BindFunction = Callable[[ir.Lambda, Callable[..., Value], Namespace], Callable[..., Value]]
 #: checks a value, naming it by a path in the error
 type Check = Callable[[Value, str], None]
 

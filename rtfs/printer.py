@@ -7,12 +7,10 @@ run's `allocation_bytes`, or `MAX_TEXT` where no limit is set, ends in BudgetExh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import errors
-from rtfs.delegation import DelegationHint
-from rtfs.forms import Colon, MetaForm
 from rtfs.run import LARGE_RESULT_BYTES, poll, reserve
 from rtfs.values import (
     COLLECTIONS,
@@ -32,6 +30,9 @@ from rtfs.values import (
     type_name,
 )
 
+if TYPE_CHECKING:
+    from rtfs.delegation import DelegationHint
+
 #: longest text that a single value may have outside any limit, characters
 MAX_TEXT: Final = 128 << 20
 #: `pretty` gives up on layout where fewer columns are left
@@ -40,7 +41,7 @@ _NARROW: Final = 12
 _ESCAPES: Final = str.maketrans({"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", '"': '\\"'})
 _BRACKETS: Final = {Vector: ("[", "]"), List: ("(", ")"), Map: ("{", "}"), Set: ("#{", "}")}
 
-type _Leaf = Callable[[Value], str]
+type _Leaves = Mapping[type, Callable[[Value], str]]
 
 
 def pr_str(value: Value) -> str:
@@ -51,7 +52,7 @@ def pr_str(value: Value) -> str:
     Raises:
         BudgetExhausted: the text grows beyond the limit.
     """
-    return _collect(_pieces(value, _readable))
+    return _collect(_pieces(value, _READABLE))
 
 
 def to_str(value: Value) -> str:
@@ -65,7 +66,7 @@ def to_str(value: Value) -> str:
         return value  # type: ignore[no-any-return]
     if kind in _TAGGED:
         return value.text  # type: ignore[no-any-return]
-    return _collect(_pieces(value, _display))
+    return _collect(_pieces(value, _DISPLAY))
 
 
 def pretty(value: Value, width: int = 100) -> str:
@@ -130,44 +131,25 @@ def _tagged_display(value: Value) -> str:
 
 
 _TAGGED: Final = frozenset((Timestamp, Uuid, ResourceHandle))
-_LEAVES: Final[dict[type, _Leaf]] = {
+_LEAVES: Final[_Leaves] = {
     type(None): lambda _: "nil",
     bool: lambda value: "true" if value else "false",
     int: str,
     str: quoted,
     Keyword: lambda value: f":{value.name}",
     Symbol: _name,
-    Colon: lambda _: ":",
     ErrorValue: lambda value: f"#<error: {value.message}>",
 }
-_READABLE: dict[type, _Leaf] = {
+_READABLE: Final[_Leaves] = {
     **_LEAVES,
     float: _readable_float,
     **dict.fromkeys(_TAGGED, _tagged_text),
 }
-_DISPLAY: dict[type, _Leaf] = {
+_DISPLAY: Final[_Leaves] = {
     **_LEAVES,
     float: _displayed_float,
     **dict.fromkeys(_TAGGED, _tagged_display),
 }
-
-
-def _readable(value: Value) -> str:
-    leaf = _READABLE.get(type(value))
-    return leaf(value) if leaf else _opaque(value)
-
-
-def _display(value: Value) -> str:
-    leaf = _DISPLAY.get(type(value))
-    return leaf(value) if leaf else _opaque(value)
-
-
-def _opaque(value: Value) -> str:
-    if is_function(value):
-        return "#<function>"
-    if isinstance(value, Ticket):
-        return f"#ticket({quoted(value.id)})"
-    return f"#<{type_name(value)}>"
 
 
 # ---------------------------------------------------------------- walking
@@ -184,7 +166,7 @@ _OPENERS: Final = {kind: brackets[0] for kind, brackets in _BRACKETS.items()}
 _CLOSERS: Final = {kind: _Raw(brackets[1]) for kind, brackets in _BRACKETS.items()}
 
 
-def _pieces(value: Value, leaf: _Leaf) -> Iterator[str]:
+def _pieces(value: Value, leaves: _Leaves) -> Iterator[str]:
     """The text of `value` piece by piece."""
     todo: list[Any] = [value]
     while todo:
@@ -196,15 +178,37 @@ def _pieces(value: Value, leaf: _Leaf) -> Iterator[str]:
             yield _OPENERS[kind]
             todo.append(_CLOSERS[kind])
             _push(_parts(value), todo)
-        elif kind is MetaForm:
-            yield from _hint_text(value.hint)
-            todo.append(value.form)
-            if value.entries:
-                yield "^{"
-                todo.append(_Raw("} "))
-                _push([part for entry in value.entries for part in entry], todo)
+        elif kind in leaves:
+            yield leaves[kind](value)
         else:
-            yield leaf(value)
+            yield from _rare_pieces(value, todo)
+
+
+def _rare_pieces(value: Value, todo: list[Any]) -> Iterator[str]:
+    """The text of what is neither leaf nor collection."""
+    if is_function(value):
+        yield "#<function>"
+    elif isinstance(value, Ticket):
+        yield f"#ticket({quoted(value.id)})"
+    else:
+        yield from _form_pieces(value, todo)
+
+
+def _form_pieces(value: Value, todo: list[Any]) -> Iterator[str]:
+    """The text of the two things that only forms have. A program that was not read starts without them."""
+    from rtfs.forms import Colon, MetaForm
+
+    if type(value) is Colon:
+        yield ":"
+    elif type(value) is MetaForm:
+        yield from _hint_text(value.hint)
+        todo.append(value.form)
+        if value.entries:
+            yield "^{"
+            todo.append(_Raw("} "))
+            _push([part for entry in value.entries for part in entry], todo)
+    else:
+        yield f"#<{type_name(value)}>"
 
 
 def _parts(value: Value) -> list[Value]:
@@ -272,7 +276,7 @@ def _collect(pieces: Iterator[str]) -> str:
 def _flat(value: Value, room: int) -> str | None:
     """The text of `value` on one line if it takes at most `room` columns. Stops as soon as it does not."""
     pieces = []
-    for piece in _pieces(value, _readable):
+    for piece in _pieces(value, _READABLE):
         pieces.append(piece)
         room -= len(piece)
         if room < 0:
@@ -289,7 +293,7 @@ def _lay_out(value: Value, indent: int, tail: int, width: int, text: _Text) -> N
     if flat is not None:
         text.add(flat)
     elif type(value) not in COLLECTIONS or width - indent < _NARROW:
-        for piece in _pieces(value, _readable):
+        for piece in _pieces(value, _READABLE):
             text.add(piece)
     else:
         _lay_out_collection(value, indent, tail, width, text)

@@ -11,12 +11,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rtfs import errors
@@ -26,11 +26,10 @@ from rtfs.values import Value
 if TYPE_CHECKING:
     from rtfs import ir
     from rtfs.analyze.environment import Environment, ModuleStore
-    from rtfs.delegation import Delegate
+    from rtfs.delegation import Delegate, FunctionInfo
     from rtfs.emit_python.artifact import Artifact
+    from rtfs.emit_python.routed import UnitCode
     from rtfs.host import Host
-    from rtfs.namespace import Modules, Namespace
-    from rtfs.routes import Routes
     from rtfs.security import RuntimeContext
     from rtfs.stepping import Stepper
 
@@ -47,14 +46,14 @@ _FOREIGN: Final = frozenset("/\\\0")
 
 
 class FileModules:
-    """Module files on search paths: module `a.b` is `a/b.rtfs`.
+    """Module files on search paths, by default the current directory: module `a.b` is `a/b.rtfs`.
 
     No name leads out of a search path. Symbolic links in it are followed: who may write there decides what it
     holds.
     """
 
-    def __init__(self, *paths: str | Path) -> None:
-        self.paths = tuple(Path(path) for path in paths or (".",))
+    def __init__(self, *paths: str | os.PathLike[str]) -> None:
+        self.paths = tuple(os.fspath(path) for path in paths or ("",))
 
     def find(self, name: str) -> tuple[str, str] | None:
         """Text and path of the file of module `name`, None if no search path has one.
@@ -66,10 +65,10 @@ class FileModules:
         if any(not part or not _FOREIGN.isdisjoint(part) for part in (*folders, last)):
             return None
         for path in self.paths:
-            file = path.joinpath(*folders, f"{last}.rtfs")
+            file = os.path.join(path, *folders, f"{last}.rtfs")
             try:
-                if stat.S_ISREG(file.stat().st_mode):
-                    return file.read_bytes().decode("utf-8-sig"), str(file)
+                if stat.S_ISREG(os.stat(file).st_mode):
+                    return _text(file), file
             except (FileNotFoundError, NotADirectoryError, UnicodeEncodeError):
                 continue
             except UnicodeDecodeError as exc:
@@ -80,7 +79,12 @@ class FileModules:
         return None
 
 
-def _unreadable(name: str, file: Path, why: str) -> errors.ModuleError:
+def _text(file: str) -> str:
+    with open(file, "rb") as opened:
+        return opened.read().decode("utf-8-sig")
+
+
+def _unreadable(name: str, file: str, why: str) -> errors.ModuleError:
     return errors.ModuleError(f"module '{name}' cannot be read from {file}: {why}")
 
 
@@ -93,6 +97,10 @@ class Program:
         self._environment = environment
         self._optimize = optimize
         self._module_units: dict[str, ir.Unit | None] = {}
+        #: by id of the unit, which is kept beside to keep its id its own
+        self._functions: dict[int, tuple[ir.Unit, tuple[tuple[ir.Lambda, FunctionInfo], ...]]] = {}
+        self._loads: dict[int, tuple[ir.Unit, frozenset[str]]] = {}
+        self._code: dict[int, tuple[ir.Unit, UnitCode]] = {}
         self._lock = threading.RLock()  # runs on several threads may need the same module at once
 
     def module_unit(self, name: str) -> ir.Unit | None:
@@ -108,19 +116,53 @@ class Program:
                     self._module_units[name] = None if unit is None else finished(unit, self._optimize)
             return self._module_units[name]
 
+    def functions(self, unit: ir.Unit) -> tuple[tuple[ir.Lambda, FunctionInfo], ...]:
+        """The functions of this program's unit or of a module's, and what is known about each by itself."""
+        with self._lock:
+            known = self._functions.get(id(unit))
+            if known is None:
+                from rtfs.function_info import functions_of
+
+                known = self._functions[id(unit)] = unit, tuple(functions_of(unit))
+            return known[1]
+
+    def loads(self, unit: ir.Unit) -> frozenset[str]:
+        """Names of the modules that running `unit` may load."""
+        with self._lock:
+            known = self._loads.get(id(unit))
+            if known is None:
+                from rtfs.function_info import loaded_by
+
+                known = self._loads[id(unit)] = unit, loaded_by(unit)
+            return known[1]
+
+    def code(self, unit: ir.Unit) -> UnitCode:
+        """The Python code of this program's unit or of a module's, compiled once."""
+        with self._lock:
+            known = self._code.get(id(unit))
+            if known is None:
+                from rtfs.emit_python.routed import UnitCode
+
+                known = self._code[id(unit)] = unit, UnitCode.of(unit)
+            return known[1]
+
     def link(
         self,
         delegate: Delegate | None = None,
         context: RuntimeContext | None = None,
         backend: BackendName = "python",
     ) -> LinkedProgram:
-        """Decide where each function runs, and generate code.
+        """Decide where each function runs.
 
         Args:
-            delegate: asked once per function; without one every function runs its own body here.
-            context: whom the program will run for; the delegate's answers may depend on it.
+            delegate: asked once per function; without one every function runs its own body here. Asked again
+                at the next run after its version has changed, and for a run with other facts.
+            context: that of runs which are given none; functions are linked for its facts at once.
+
+        Raises:
+            Exception: whatever the delegate raises.
         """
-        return LinkedProgram(self, self.module_unit, delegate, context, backend)
+        return LinkedProgram(self, delegate, context, backend)
 
 
 class LinkedProgram:
@@ -129,23 +171,19 @@ class LinkedProgram:
     def __init__(
         self,
         program: Program,
-        find_module: Callable[[str], ir.Unit | None],
         delegate: Delegate | None,
         context: RuntimeContext | None,
         backend: BackendName,
     ) -> None:
         if backend not in BACKENDS:
             raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+        from rtfs.linking import Links
+
         self.program = program
         self.backend = backend
-        self._find_module = find_module
-        self._context = context
-        self._routes = None if delegate is None else _routes(delegate, context)
-        self._artifacts: dict[int, tuple[ir.Unit, Artifact | None]] = {}
-        self._loaded: Namespace | None = None
-        self._loading = threading.RLock()
-        if self._routes is not None:
-            self._routes.add(program.unit)
+        self._context = context or _pure()
+        self._links = Links(program, delegate, backend)
+        self._links.get(self._context.facts)
 
     def run(
         self,
@@ -159,16 +197,19 @@ class LinkedProgram:
 
         Args:
             host: answers capabilities and context values; by default there are none.
-            context: what the run may do; by default that of `link`, else nothing (`pure`).
+            context: what the run may do, and for whom it is; by default that of `link`, else nothing (`pure`).
             limits: by default those of the context.
             args: values the program finds under these names; JSON-like Python data is converted.
 
         Raises:
             RtfsError: whatever the program raises, or the limit it exceeded.
+            Exception: whatever the delegate raises, if the program must be linked anew.
         """
-        run = new_run(host, context or self._context, limits, args)
+        context = context or self._context
+        link = self._links.get(context.facts)
+        run = new_run(host, context, limits, args)
         with running(run), prepared(run):
-            return self._start()[1]
+            return link.start()[1]
 
     def step(
         self,
@@ -185,10 +226,12 @@ class LinkedProgram:
         """
         from rtfs.stepping import Stepper
 
+        context = context or self._context
+        link = self._links.get(context.facts)
         return Stepper(
-            lambda: self._start()[1],
+            lambda: link.start()[1],
             host=host,
-            context=context or self._context,
+            context=context,
             limits=limits,
             arguments=arguments_of(args),
         )
@@ -201,85 +244,44 @@ class LinkedProgram:
         context: RuntimeContext | None = None,
         limits: Limits | None = None,
     ) -> Value:
-        """Call the function `name`. The program's own forms run once, before the first call.
+        """Call the function `name`. The program's own forms run once, before the first call under each link.
 
         Raises:
             UndefinedSymbol: nothing has this name.
-            RtfsError: as `run`.
+            RtfsError, Exception: as `run`.
         """
         from rtfs.convert import from_python
         from rtfs.emit_python.blame import blamed
         from rtfs.stdlib.registry import callback
 
-        run = new_run(host, context or self._context, limits, None)
+        context = context or self._context
+        link = self._links.get(context.facts)
+        run = new_run(host, context, limits, None)
         with running(run), prepared(run):
-            function = self._namespace().value(name)
+            function = link.namespace().value(name)
             try:
                 return callback(function, len(args), name)(*map(from_python, args))
             except Exception as exc:
                 raise blamed(exc).with_traceback(None) from None
 
     def python_source(self) -> str:
-        """The generated Python, for people to read; names in it may be no Python names."""
+        """The generated Python, for people to read; names in it may be no Python names.
+
+        It is what runs where nothing is delegated.
+        """
         import ast
 
         from rtfs.emit_python.backend import emit_module
+        from rtfs.emit_python.frames import Frame
 
         unit = self.program.unit
         with deep_recursion(ANALYSIS_DEPTH):
-            module, _ = emit_module(unit.forms, unit.source, unit.stable, False, "0", self._is_bound)
+            module, _ = emit_module(Frame(unit.forms, unit.stable), unit.source)
             return ast.unparse(module)
-
-    def _namespace(self) -> Namespace:
-        """The frame that calls from outside share; the program's forms run once, on the first call."""
-        with self._loading:
-            if self._loaded is None:
-                namespace, _ = self._start()
-                self._loaded = self._loaded or namespace  # the forms' host may have called meanwhile
-            return self._loaded
-
-    def _start(self) -> tuple[Namespace, Value]:
-        from rtfs.namespace import Modules
-
-        modules = Modules(self._find_module, self._run_unit, self._bind_hook)
-        namespace = modules.frame()
-        return namespace, self._run_unit(self.program.unit, namespace, modules)
-
-    def _bind_hook(
-        self, module: str | None
-    ) -> Callable[[ir.Lambda, Callable[..., Value]], Callable[..., Value]] | None:
-        return None if self._routes is None else self._routes.bind
-
-    def _is_bound(self, node: ir.Lambda) -> bool:
-        return self._routes is not None and self._routes.is_delegated(node)
-
-    def _run_unit(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
-        if self._routes is not None:
-            self._routes.add(unit)
-        artifact = None if self.backend == "interpreter" else self.artifact(unit)
-        if artifact is None:
-            from rtfs.interpret import run_unit
-
-            return run_unit(unit, namespace, modules)
-        from rtfs.emit_python.artifact import run_artifact
-
-        return run_artifact(artifact, unit.source, namespace, modules)
 
     def artifact(self, unit: ir.Unit) -> Artifact | None:
         """The code of `unit`, compiled once; None if only the interpreter can run it."""
-        known = self._artifacts.get(id(unit))
-        if known is None:
-            from rtfs.emit_python.backend import compile_forms
-
-            made = compile_forms(unit.forms, unit.source, stable=unit.stable, bound=self._is_bound)
-            known = self._artifacts[id(unit)] = (unit, made)
-        return known[1]
-
-
-def _routes(delegate: Delegate, context: RuntimeContext | None) -> Routes:
-    from rtfs.routes import Routes
-
-    return Routes(delegate, context)
+        return self.program.code(unit).artifact
 
 
 def compile(

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import errors
 from rtfs._recursion import Recursion
-from rtfs._watchdog import Watchdog, peak_bytes, process_bytes
+from rtfs._watchdog import Watchdog, process_bytes
 
 if TYPE_CHECKING:
     from rtfs.host import Host
@@ -93,8 +93,6 @@ class Run:
     _left_s: float | None = None
     #: growth that was charged to the run when it was suspended, bytes
     grown_bytes: int = 0
-    #: largest size the process ever had when the run became active, bytes
-    peak_bytes: int = 0
 
 
 #: truthy when some run must stop; tested by every safepoint
@@ -244,7 +242,8 @@ def activate(run: Run) -> None:
         if run.stop is not None:
             STOP_REQUESTS.append(run)
         if limits.allocation_bytes is not None:
-            run.peak_bytes = peak_bytes()
+            size = process_bytes()
+            run.baseline_bytes = None if size is None else size - run.grown_bytes
             _watchdog.watch(run)
         elif left_s is not None:
             _watchdog.watch(run)

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from rtfs import errors
 from rtfs.capabilities import check_input, check_output, default_effects, effect_label
 from rtfs.run import MIB, Limits, current_run, poll
+from rtfs.runtime_facts import RuntimeFacts
 from rtfs.values import (
     INT_MAX,
     INT_MIN,
@@ -57,6 +58,8 @@ class RuntimeContext:
     `dataclasses.replace` makes a changed one.
 
     A capability is named by its id, or with others by a prefix that ends in `.*`.
+
+    `facts` say for whom the run is. They permit nothing here; a delegate decides by them where functions run.
     """
 
     level: Level
@@ -79,6 +82,8 @@ class RuntimeContext:
     exposed_prefixes: frozenset[str] = frozenset()
     exposed_tags: frozenset[str] = frozenset()
     bounds: Limits = field(default_factory=Limits)
+    #: tenant, permissions, privacy labels and the like, for decisions about where functions run
+    facts: RuntimeFacts = RuntimeFacts()  # noqa: RUF009 - immutable
 
     def __post_init__(self) -> None:
         if self.level not in _LEVELS:

@@ -9,7 +9,8 @@ from rtfs import ir
 from rtfs.analyze.environment import Environment, ModuleStore
 from rtfs.analyze.program import analyze
 from rtfs.emit_python.artifact import run_artifact
-from rtfs.emit_python.backend import compile_forms, emit_module
+from rtfs.emit_python.backend import compile_frame, emit_module
+from rtfs.emit_python.frames import Frame
 from rtfs.interpret import run_unit
 from rtfs.namespace import Modules, Namespace, global_key
 from rtfs.program import ANALYSIS_DEPTH, finished, new_run, prepared
@@ -82,7 +83,7 @@ class Session:
         """The Python generated for an analysed input."""
         import ast
 
-        module, _ = emit_module(unit.forms, unit.source, unit.stable, True, "0", lambda _: False)
+        module, _ = emit_module(Frame(unit.forms, unit.stable), unit.source, session=True)
         return ast.unparse(module)
 
     def _module_unit(self, name: str) -> ir.Unit | None:
@@ -92,9 +93,8 @@ class Session:
 
     def _run(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
         self._units += 1
-        artifact = compile_forms(
-            unit.forms, unit.source, stable=unit.stable, session=True, prefix=f"{self._units}"
-        )
+        frame = Frame(unit.forms, unit.stable)
+        artifact = compile_frame(frame, unit.source, session=True, prefix=f"{self._units}")
         if artifact is None:
             return run_unit(unit, namespace, modules)
         return run_artifact(artifact, unit.source, namespace, modules)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 from rtfs import errors
 from rtfs.border import translate
-from rtfs.delegation import ExecTarget, FunctionInfo, L4CacheHit, LocalPure
+from rtfs.delegation import ByArguments, ExecTarget, FunctionInfo, L4CacheHit, LocalPure
 from rtfs.host import (
     Complete,
     ForwardingHost,
@@ -47,6 +47,7 @@ from rtfs.run import (
     poll,
     suspend,
 )
+from rtfs.runtime_facts import RuntimeFacts
 from rtfs.security import RuntimeContext, adopt, ask
 from rtfs.stdlib.registry import arity, arity_error
 from rtfs.values import Value
@@ -277,15 +278,23 @@ class HostDelegate:
         """Always the same: nothing is decided here."""
         return "host-1"
 
-    def target(self, function: FunctionInfo, context: Any) -> ExecTarget:
+    @property
+    def sources(self) -> None:
+        """No privacy labels are looked at."""
+
+    def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget:
         """Functions without a hint stay here."""
         return LocalPure()
 
     def bind(
-        self, function: FunctionInfo, target: ExecTarget, body: Callable[..., Value]
+        self,
+        function: FunctionInfo,
+        target: ExecTarget | ByArguments,
+        facts: RuntimeFacts,
+        body: Callable[..., Value],
     ) -> Callable[..., Value]:
         """The function itself if its target is local, else a stub that asks the host."""
-        if isinstance(target, LocalPure):
+        if isinstance(target, LocalPure | ByArguments):
             return body
         model = target.storage_pointer if isinstance(target, L4CacheHit) else target.id
         return _stub(MODEL_CALL_PREFIX + model, body)
@@ -311,5 +320,4 @@ def _stub(capability_id: str, body: Callable[..., Value]) -> Callable[..., Value
         return adopt(capability_id, answer)
 
     delegated.__name__ = body.__name__
-    delegated.__dict__.update(body.__dict__)
     return delegated

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rtfs
+from policies.delegate import PolicyDelegate
+from policies.engines.standard import standard_engine
+from policies.load import load_policy
+from policies.rulebook import Current, Rulebook
+from policies.runner import Allowance, Clock, Outcome
 from rtfs.cli.main import main
+from rtfs.delegation import ExecTarget, FunctionInfo
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -100,6 +108,70 @@ def test_triage_prints_no_control_characters(tmp_path: Path, capsys: pytest.Capt
 def test_triage_without_a_log_says_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(EXAMPLES / "log_triage.rtfs")]) == 0
     assert "--arg lines=@FILE" in capsys.readouterr().out
+
+
+def test_the_support_desk_drafts_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(EXAMPLES / "support_desk.rtfs")]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    first = said.out.splitlines()[:3]
+    assert first[0].startswith("[high, en, payment] Hello, I was charged twice for order <number>")
+    assert first[1:] == [
+        "  Ada Byron <ada@example.org>: asks for money back",
+        "  Thank you for your mail about: payment. We are looking into it.",
+    ]
+    assert len(said.out.splitlines()) == 9
+
+
+MAIL = {
+    "from": "Zoe Quill <zoe@example.org>",
+    "text": "Bitte call Zoe at 0170 5551234 or zoe@example.org, I was charged!",
+}
+SECRETS = ("Zoe", "Quill", "zoe@", "0170", "5551234")
+
+
+@dataclass
+class Model:
+    """Answers whatever is asked with a value of the declared type; remembers what it was given."""
+
+    answers: dict[str, str]
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(
+        self, function: FunctionInfo, args: tuple[Any, ...], target: ExecTarget, allowance: Allowance
+    ) -> Outcome:
+        self.asked.append((function.symbol, " ".join(map(str, args))))
+        return Outcome(value=self.answers[function.symbol], cost_usd=0.0001, confidence=1.0)
+
+
+def desk(mails: list[dict[str, str]], backend: Any) -> tuple[Any, Model, Model]:
+    """What the desk says under its policy, and the models it asked: that of this machine, those elsewhere."""
+    program = rtfs.compile((EXAMPLES / "support_desk.rtfs").read_text(), source_name="support_desk.rtfs")
+    here = Model({"language": "de", "urgency": "low", "topic": "other", "summary": "S.", "account-note": "N."})
+    elsewhere = Model({"answer": "Dear customer", "topic": "other", "summary": "S."})
+    current = Current(Rulebook(load_policy((EXAMPLES / "support_desk.toml").read_text())))
+    clock = Clock(monotonic=time.monotonic, wall=time.time)
+    runners = {"local-model": here, "remote": elsewhere}
+    delegate = PolicyDelegate(standard_engine(current), current, runners, clock)
+    found = program.link(delegate, backend=backend).run(args={"mails": mails, "as": "data"})
+    return rtfs.to_python(found), here, elsewhere
+
+
+@pytest.mark.parametrize("backend", ["python", "interpreter"])
+def test_the_support_desk_sends_no_names_away(backend: str) -> None:
+    (found,), here, elsewhere = desk([MAIL], backend)
+    assert found == {
+        "language": "de",
+        "urgency": "low",
+        "note": "N.",
+        "topic": "other",
+        "summary": "S.",
+        "answer": "Dear customer",
+    }
+    assert [symbol for symbol, _ in elsewhere.asked] == ["answer"]
+    assert [word for word in SECRETS for _, text in elsewhere.asked if word in text] == []
+    read_here = " ".join(text for _, text in here.asked)
+    assert [word for word in SECRETS if word not in read_here] == []
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.rtfs")), ids=lambda path: path.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ WITH_RAY = {"actors", "cluster"}
 HEAVY = {
     *("ray", "numpy", "prompt_toolkit", "pygments", "sly", "re2", "immutables", "greenlet"),
     *("asyncio", "socket", "urllib.request", "http", "ssl", "multiprocessing", "logging"),
+}
+#: the rest that a program which is compiled on disk must not wait for
+NEEDLESS = {
+    *("rtfs.reader", "rtfs.analyze", "rtfs.ir", "rtfs.interpret"),
+    *("rtfs.forms", "rtfs.delegation", "rtfs.spell"),
+    *("pathlib", "hashlib", "shutil", "urllib.parse", "json", "tempfile", "importlib.metadata"),
 }
 
 
@@ -64,10 +71,13 @@ def test_the_language_does_not_import_its_command_line() -> None:
     assert wrong == []
 
 
-def loaded_after(statement: str) -> set[str]:
+def loaded_after(statement: str, **variables: str) -> set[str]:
     """Modules in a fresh interpreter after `statement`."""
     code = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    environment = {**os.environ, **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=environment
+    )
     return set(done.stdout.split())
 
 
@@ -76,6 +86,15 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
     loaded = loaded_after(statement)
     assert any(name.startswith("rtfs") for name in loaded)
     assert sorted(HEAVY & loaded) == []
+
+
+def test_a_compiled_program_waits_for_nothing_it_does_not_need(tmp_path: Path) -> None:
+    statement = "from rtfs.cli.main import main; main(['run', 'examples/hello.rtfs'])"
+    first = loaded_after(statement, RTFS_CACHE_DIR=str(tmp_path))
+    assert {"rtfs.reader", "rtfs.analyze", "rtfs.ir", "rtfs.forms", "rtfs.delegation"} <= first
+    second = loaded_after(statement, RTFS_CACHE_DIR=str(tmp_path))
+    assert "rtfs.code_cache" in second
+    assert sorted((HEAVY | NEEDLESS) & second) == []
 
 
 def test_help_needs_nothing_of_the_language() -> None:

@@ -39,8 +39,11 @@ def test_the_python_example(capsys: pytest.CaptureFixture[str]) -> None:
 
 def shell_lines() -> list[tuple[str, str]]:
     """Command lines of `rtfs` that are shown with what they print."""
-    (block,) = [text for _, text in BLOCKS if text.startswith("$ .venv/bin/rtfs run")]
-    parts = re.split(r"^\$ \.venv/bin/rtfs ", block, flags=re.MULTILINE)[1:]
+    blocks = [text for _, text in BLOCKS if text.startswith("$ .venv/bin/rtfs ") and "rtfs> " not in text]
+    assert len(blocks) == 2
+    parts = [
+        part for block in blocks for part in re.split(r"^\$ \.venv/bin/rtfs ", block, flags=re.MULTILINE)[1:]
+    ]
     return [(command, out) for command, _, out in (part.partition("\n") for part in parts)]
 
 

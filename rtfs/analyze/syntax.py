@@ -118,11 +118,22 @@ class Metadata:
         return [(name, item) for name, item in self.entries if name.startswith("runtime.")]
 
     def constants(self) -> tuple[tuple[str, Value], ...]:
-        """All entries as data, each name once, the last value."""
-        return tuple({name: datum(item.form) for name, item in self.entries}.items())
+        """All entries as data, each name once; see `join_constants`."""
+        return join_constants([(name, datum(item.form)) for name, item in self.entries])
 
 
 NO_METADATA: Final = Metadata()
+#: metadata that no later entry of the same name takes back
+_ADDING: Final = frozenset(("privacy",))
+
+
+def join_constants(entries: Iterable[tuple[str, Value]]) -> tuple[tuple[str, Value], ...]:
+    """Each name once, with its last value; those of `:privacy` add up, in a vector."""
+    found: dict[str, Value] = {}
+    for name, value in entries:
+        adds = name in _ADDING and name in found
+        found[name] = Vector([found[name], value]) if adds else value
+    return tuple(found.items())
 
 
 def split_metadata(item: Item) -> tuple[Metadata, Item]:
@@ -139,6 +150,20 @@ def split_metadata(item: Item) -> tuple[Metadata, Item]:
             item = Item(form[3], place(form[3], item.span))
         else:
             return metadata, item
+
+
+def metadata_in(item: Item, name: str) -> Metadata:
+    """The metadata called `name` anywhere inside `item`, a pattern."""
+    found: list[tuple[str, Item]] = []
+    todo = [item]
+    while todo:
+        metadata, bare = split_metadata(todo.pop())
+        found += [entry for entry in metadata.entries if entry[0] == name]
+        if type(bare.form) is Vector:
+            todo += items_of(bare.form, bare.span)
+        elif type(bare.form) is Map:
+            todo += [part for entry in entries_of(bare.form, bare.span) for part in entry]
+    return Metadata(None, tuple(found))
 
 
 def _entry_name(key: Value, span: Span) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -87,14 +86,14 @@ class Output:
         return self._stream.encoding or "utf-8"
 
 
-@dataclass(frozen=True, slots=True)
 class Console:
     """The streams of one command, and how it wants its results shown."""
 
-    out: Output
-    err: Output
-    command: str
-    json: bool = False
+    def __init__(self, out: Output, err: Output, command: str, json: bool = False) -> None:
+        self.out = out
+        self.err = err
+        self.command = command
+        self.json = json
 
     @classmethod
     def of_process(cls, command: str, *, json: bool = False) -> Console:

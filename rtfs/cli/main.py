@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from argparse import Namespace
@@ -19,7 +20,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("rtfs.cli.check", "find mistakes without running"),
     "fmt": ("rtfs.cli.fmt", "put program text in its standard form"),
     "compile": ("rtfs.cli.compile", "show or save what becomes of a program"),
+    "explain": ("policies.cli.explain", "say where each function would run, and why"),
+    "policy": ("policies.cli.policy", "check, compare and show policies"),
 }
+#: new objects after which Python looks for garbage; starting makes thousands, and all of them stay
+_NEW_OBJECTS: Final = 10_000
 
 
 class Command(Protocol):
@@ -34,7 +39,15 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _run(list(argv))
+    gc.set_threshold(_NEW_OBJECTS)
+    code = _run(sys.argv[1:])
+    gc.freeze()  # the process ends: a last search for garbage would cost more than a small program
+    return code
+
+
+def _run(words: list[str]) -> int:
     _mend_streams()
     try:
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import Final
+from codecs import BOM_UTF8
+from typing import Final, NamedTuple
 
 from rtfs.cli.console import UsageError
 
@@ -14,8 +14,7 @@ STDIN: Final = "-"
 LARGEST_FILE: Final = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A program text and the name that errors give it."""
 
     name: str
@@ -31,8 +30,9 @@ def read_program(path: str) -> Source:
     name = "<stdin>" if path == STDIN else path
     data = _read(path)
     _refuse_binary(name, data)
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return Source(name, data.decode("utf-8-sig"))
+        return Source(name, data.decode())
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(

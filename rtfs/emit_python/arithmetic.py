@@ -12,7 +12,7 @@ from rtfs.emit_python import facts as f
 from rtfs.emit_python.conditions import int_guards
 from rtfs.emit_python.emitter import Emitter
 from rtfs.emit_python.facts import Fact
-from rtfs.values import INT_MAX, INT_MIN
+from rtfs.values import INT_MAX, INT_MIN, type_name
 
 type Typed = tuple[ast.expr, Fact]
 
@@ -42,6 +42,7 @@ def emit_arithmetic(e: Emitter, name: str, node: ir.Apply) -> Typed | None:
         return _folded(e, name, node)
     if name in ("inc", "dec") and len(args) == 1:
         value, fact = e.expr(args[0])
+        e.note_call(f"b·{name}", args)
         one: Typed = e.python(1), f.of_value(1)
         operation = _OPERATIONS["+" if name == "inc" else "-"]
         result = _binary(e, operation, (value, fact), one, slow=lambda a, _: e.builtin(name, a), label=name)
@@ -57,6 +58,8 @@ def _folded(e: Emitter, name: str, node: ir.Apply) -> Typed:
     values = e.exprs(node.args)
     if len(values) > 2:
         values = [(e.spilled(value), fact) for value, fact in values]
+    operands = tuple(_operand(value) for value, _ in values) if len(values) > 2 else ()
+    e.note_call(f"b·{name}", node.args, operands)
     result = values[0]
     for value in values[1:]:
         result = _binary(
@@ -65,6 +68,14 @@ def _folded(e: Emitter, name: str, node: ir.Apply) -> Typed:
     for arg, (_, fact) in zip(node.args, values, strict=True):
         e.learn(arg, fact.restrict(f.NUMBER))
     return result
+
+
+def _operand(settled: ast.expr) -> str:
+    """How `blame` finds the value: its name, or the name of a literal's type."""
+    if isinstance(settled, ast.Name):
+        return settled.id
+    assert isinstance(settled, ast.Constant)
+    return type_name(settled.value)
 
 
 def _binary(
@@ -115,4 +126,5 @@ def _remainder(e: Emitter, name: str, node: ir.Apply) -> Typed | None:
     (a, a_fact), (b, b_fact) = values
     if a_fact.only(f.INT) and b_fact.only(f.INT) and a_fact.low >= 0 and b_fact.low > 0:
         return ast.BinOp(a, ast.Mod(), b, **e.at), Fact(f.INT, 0, b_fact.high - 1)
+    e.note_call(f"b·{name}", node.args)
     return e.builtin(name, a, b), f.A_NUMBER

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
+from types import CodeType
 from typing import Any, Final
 
 from rtfs import ir
 from rtfs.emit_python import calls, control, data
+from rtfs.emit_python.arguments import packed
 from rtfs.emit_python.artifact import Artifact, ModuleCode
 from rtfs.emit_python.checks import emit_cast, emit_is_type
-from rtfs.emit_python.emitter import Destination, Emitter, Unsupported
+from rtfs.emit_python.emitter import Emitter, Unsupported
+from rtfs.emit_python.frames import Frame
 from rtfs.emit_python.functions import function_definition
 from rtfs.emit_python.names import MAIN
 from rtfs.run import deep_recursion
@@ -72,45 +75,65 @@ def _never(_: ir.Lambda) -> bool:
 
 
 def emit_module(
-    forms: tuple[ir.Node, ...], source: str, stable: frozenset[str], session: bool, prefix: str, bound: IsBound
+    frame: Frame,
+    source: str,
+    *,
+    session: bool = False,
+    prefix: str = "0",
+    bound: IsBound = _never,
+    only: int | None = None,
+    body: ir.Lambda | None = None,
 ) -> tuple[ast.Module, Emitter]:
-    """The Python module for `forms`: one function, `main·`, that runs them."""
-    e = Emitter(prefix, source, session, forms, stable, bound, _compile_module, _EXPRESSIONS, _STATEMENTS)
-    for form in forms[:-1]:
-        e.effect(form)
-    result = Destination(lambda value, fact: [ast.Return(value, **e.at)])
-    if forms:
-        e.into(forms[-1], result)
-    main = function_definition(e, MAIN, e.function, e.block)
-    return ast.Module([main], type_ignores=[]), e
+    """The Python module for the forms of `frame`: for each a function `main·` that runs it.
+
+    Args:
+        only: emit the form at this index alone.
+        body: emit this function, of the form `only`, for its stub to fall back to, instead of the form.
+    """
+    first = only or 0
+    e = Emitter(prefix, source, session, frame, first, bound, body, _compile_module, _EXPRESSIONS, _STATEMENTS)
+    forms = frame.forms if only is None else (body or frame.forms[only],)
+    mains: list[ast.stmt] = []
+    for form in forms:
+        block = e.form(form)
+        mains.append(function_definition(e, MAIN, e.function, block))
+    return ast.Module(mains, type_ignores=[]), e
 
 
 def _compile_module(e: Emitter, node: ir.ModuleForm) -> ModuleCode:
     prefix = f"{e.prefix}.{e.serial()}"
-    stable = _stable(node.body)
-    artifact = compile_forms(node.body, e.source, stable=stable, prefix=prefix, bound=e.bound)
+    artifact = compile_frame(module_frame(node), e.source, prefix=prefix, bound=e.bound)
     return ModuleCode(node.name, node.docstring, node.exports, e.source, artifact, node)
 
 
-def compile_forms(
-    forms: tuple[ir.Node, ...],
+def compile_frame(
+    frame: Frame,
     source: str,
     *,
-    stable: frozenset[str] = frozenset(),
     session: bool = False,
     prefix: str = "0",
     bound: IsBound = _never,
+    only: int | None = None,
+    body: ir.Lambda | None = None,
 ) -> Artifact | None:
-    """Compile forms of one unit; None if this backend cannot (the interpreter must run them)."""
+    """Compile what `emit_module` emits; None if this backend cannot (the interpreter must run it)."""
     try:
         with deep_recursion(EMISSION_DEPTH):
-            module, e = emit_module(forms, source, stable, session, prefix, bound)
+            module, e = emit_module(
+                frame, source, session=session, prefix=prefix, bound=bound, only=only, body=body
+            )
             code = compile(module, source, "exec", dont_inherit=True, optimize=0)
     except (Unsupported, RecursionError, SyntaxError, ValueError, MemoryError, SystemError, OverflowError):
         # Python's compiler has limits of its own: nested blocks, recursion, names it reserves
         return None
-    sites = tuple((site.span, site.callee, site.count) for site in e.calls)
-    return Artifact(code, tuple(e.constants), prefix, sites)
+    sites = tuple((site.span, site.callee, packed(site.arguments, site.operands)) for site in e.calls)
+    mains = tuple(each for each in code.co_consts if isinstance(each, CodeType))
+    return Artifact(mains, tuple(e.constants), prefix, sites)
+
+
+def module_frame(node: ir.ModuleForm) -> Frame:
+    """The frame of a `module` form."""
+    return Frame(node.body, _stable(node.body))
 
 
 def _stable(forms: Iterable[ir.Node]) -> frozenset[str]:

@@ -14,14 +14,12 @@ from typing import Final, NamedTuple
 
 from rtfs import errors
 from rtfs.border import MAX_CAUSES, MAX_TRACE, place, set_cause, translate
+from rtfs.emit_python.arguments import ABSENT, calls_at, is_generated, refused_argument, value_of
 from rtfs.emit_python.helpers import bounce
 from rtfs.emit_python.names import MAIN, PART, WRAPPER
 from rtfs.errors import Frame, Span
 from rtfs.stdlib.registry import arity, arity_error
 from rtfs.values import Value, type_name
-
-#: a call in generated code: its span, the Python name of its callee, the number of its arguments
-type Call = tuple[Span, str, int]
 
 #: attribute of a Python exception that a program caught: the error it was caught as
 _KNOWN: Final = "rtfs_error"
@@ -40,7 +38,8 @@ def blamed(exc: BaseException) -> errors.RtfsError:
     steps = list(_steps(frames))
     if steps:
         step = _innermost(steps)
-        place(error, step.source, step.span)
+        argument = refused_argument(error, frames) if type(error) is errors.TypeMismatch else None
+        place(error, step.source, argument or step.span)
     if not error.trace:
         error.trace = _trace(steps)
     handled = _handled(exc)
@@ -76,11 +75,6 @@ def _last_frames(traceback: TracebackType | None) -> list[tuple[FrameType, Span 
             del found[:_LAST_FRAMES]
         traceback = traceback.tb_next
     return [(each.tb_frame, _span(each)) for each in found]
-
-
-def is_generated(frame: FrameType) -> bool:
-    """Whether the frame runs code of this backend."""
-    return "rt·units" in frame.f_builtins
 
 
 def _span(traceback: TracebackType) -> Span | None:
@@ -161,25 +155,12 @@ def _undefined(exc: NameError, frame: FrameType) -> errors.RtfsError:
 
 def _failed_call(frame: FrameType, span: Span) -> errors.RtfsError | None:
     """The error of the first call at `span` that must fail."""
-    units: dict[str, tuple[Call, ...]] = frame.f_builtins["rt·units"]
-    for where, name, count in units.get(frame.f_code.co_filename, ()):
-        if where != span:
-            continue
-        callee = _value_of(frame, name)
-        error = None if callee is _ABSENT else _call_error(callee, count)
+    for site in calls_at(frame, frame.f_code.co_filename, span):
+        callee = value_of(frame, site.callee)
+        error = None if callee is ABSENT else _call_error(callee, len(site.arguments))
         if error is not None:
             return error
     return None
-
-
-_ABSENT: Final = object()
-
-
-def _value_of(frame: FrameType, name: str) -> Value:
-    for names in (frame.f_locals, frame.f_globals, frame.f_builtins):
-        if name in names:
-            return names[name]
-    return _ABSENT
 
 
 def _call_error(callee: Value, count: int) -> errors.RtfsError | None:

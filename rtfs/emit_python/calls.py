@@ -10,7 +10,7 @@ from rtfs.emit_python import facts as f
 from rtfs.emit_python.arithmetic import emit_arithmetic
 from rtfs.emit_python.checks import proven
 from rtfs.emit_python.conditions import builtin_condition
-from rtfs.emit_python.emitter import CallSite, Destination, Emitter, checked_type
+from rtfs.emit_python.emitter import Destination, Emitter, checked_type
 from rtfs.emit_python.facts import ANY, Fact
 from rtfs.emit_python.tailcalls import chosen
 from rtfs.namespace import RETURN_LABEL
@@ -35,8 +35,17 @@ def emit_apply(e: Emitter, node: ir.Apply) -> Typed:
     callee, values = _callee_and_arguments(e, node)
     if known is not None and _passes_unchecked(e, known, values):
         callee = ast.Name(e.unchecked[id(known)], ast.Load(), **e.at)
-    fact = ANY if known is None else e.returns.get(id(known), ANY)
-    return _called(e, callee, values), fact
+    return _called(e, callee, node, values), _returned(e, known)
+
+
+def _returned(e: Emitter, known: ir.Lambda | None) -> Fact:
+    """What a call of `known` gives: as found out in its form, elsewhere only as declared."""
+    if known is None:
+        return ANY
+    found = e.returns.get(id(known))
+    if found is None and len(known.arities) == 1:
+        found = f.of_type(known.arities[0].returns)
+    return ANY if found is None else found
 
 
 def _callee_and_arguments(e: Emitter, node: ir.Apply) -> tuple[ast.Name, list[Typed]]:
@@ -57,8 +66,8 @@ def _callee_and_arguments(e: Emitter, node: ir.Apply) -> tuple[ast.Name, list[Ty
     return value, values
 
 
-def _called(e: Emitter, callee: ast.Name, values: list[Typed]) -> ast.expr:
-    e.calls.append(CallSite(e.span, callee.id, len(values)))
+def _called(e: Emitter, callee: ast.Name, node: ir.Apply, values: list[Typed]) -> ast.expr:
+    e.note_call(callee.id, node.args)
     return e.call(callee, *(value for value, _ in values))
 
 
@@ -78,7 +87,7 @@ def _builtin_call(e: Emitter, name: str, node: ir.Apply) -> Typed:
     if found is not None:
         return found
     values = e.exprs(node.args)
-    return _called(e, ast.Name(f"b·{name}", ast.Load(), **e.at), values), f.RESULTS.get(name, ANY)
+    return _called(e, ast.Name(f"b·{name}", ast.Load(), **e.at), node, values), f.RESULTS.get(name, ANY)
 
 
 def _keyword_lookup(e: Emitter, fn: ir.Constant, node: ir.Apply) -> Typed:
@@ -86,6 +95,8 @@ def _keyword_lookup(e: Emitter, fn: ir.Constant, node: ir.Apply) -> Typed:
     key, _ = e.expr(fn)
     value, fact = e.expr(node.args[0])
     value = e.spilled(value)
+    if isinstance(key, ast.Name):
+        e.note_call(key.id, node.args)
     slow = e.call(key, value)
     if not fact.kinds & f.MAP:
         return slow, ANY
@@ -115,6 +126,7 @@ def tail_apply(e: Emitter, node: ir.Apply, destination: Destination) -> None:
 def _bounce(e: Emitter, node: ir.Apply, destination: Destination) -> None:
     """Leave the call to the caller."""
     callee, values = _callee_and_arguments(e, node)
+    e.note_call(callee.id, node.args)
     _return_call(e, callee, [value for value, _ in values], destination)
 
 
@@ -137,7 +149,7 @@ def is_self_call(e: Emitter, node: ir.Apply) -> bool:
     state = e.function
     if state.node is None or state.arity is None:
         return False
-    own = e.tail_calls.is_own_name(node.fn, state.node)
+    own = e.tail_calls.is_own_name(node.fn, state.node) and not e.bound(state.node)
     return own and chosen(state.node, len(node.args)) is state.arity
 
 
@@ -155,6 +167,7 @@ def _self_call(e: Emitter, node: ir.Apply, destination: Destination) -> None:
     with e.nested() as again:
         _start_again(e, state.arity, values)
     e.if_(e.compare(callee, ast.Is(), e.name(state.value_name)), again, [])
+    e.note_call(name.id, node.args)
     _return_call(e, callee, [value for value, _ in values], destination)
 
 

@@ -116,6 +116,7 @@ def builtin_condition(e: Emitter, name: str, node: ir.Apply) -> Condition | None
         value, fact = e.expr(args[0])
         if fact.only(f.NUMBER):
             return _compared(e, _SIGN_TESTS[name], (args[0], value, fact), (zero, e.python(0), f.of_value(0)))
+        e.note_call(f"b·{name}", args)
         return Condition(e.builtin(name, value))
     return None
 

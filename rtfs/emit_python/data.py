@@ -7,10 +7,9 @@ import ast
 from rtfs import ir
 from rtfs.emit_python import facts as f
 from rtfs.emit_python.checks import cast_value
-from rtfs.emit_python.emitter import Destination, Emitter, FunctionState, checked_type
+from rtfs.emit_python.emitter import Destination, Emitter, FunctionState
 from rtfs.emit_python.facts import ANY, Fact
 from rtfs.emit_python.functions import emit_lambda, emit_thunk
-from rtfs.emit_python.names import UNCHECKED, plain
 from rtfs.namespace import def_label, global_key
 from rtfs.types import model as types
 from rtfs.values import MAP_KEY_TYPES, Map
@@ -92,8 +91,13 @@ def emit_map_of(e: Emitter, node: ir.MapOf) -> Typed:
 
 def emit_def(e: Emitter, node: ir.Def) -> Typed:
     name = global_key(node.name)
+    stub_entry = None
     if isinstance(node.value, ir.Lambda) and node.type is None:
-        _prepare_unchecked(e, node.name, node.value)
+        entry = e.frame.entry(node.value)
+        if entry is not None and e.bound(node.value):
+            stub_entry = entry
+        elif entry is not None:
+            e.unchecked[id(node.value)] = entry
         value, fact = emit_lambda(e, node.value), Fact(f.OTHER)
     else:
         value, fact = e.expr(node.value)
@@ -102,25 +106,15 @@ def emit_def(e: Emitter, node: ir.Def) -> Typed:
     value = e.spilled(value)
     e.function.globals.add(name)
     e.assign(name, value)
+    if stub_entry is not None:  # callers that would make no checks enter the stub
+        e.unchecked[id(node.value)] = stub_entry
+        e.function.globals.add(stub_entry)
+        e.assign(stub_entry, value)
     if node.doc is not None or node.metadata or e.session:
         about = e.constant(Map(dict(node.metadata))) if node.metadata else e.python(None)
         describe = e.helper("describe", e.name("rt·namespace"), e.python(node.name), e.python(node.doc), about)
         e.statement(describe)
     return value, fact
-
-
-def _prepare_unchecked(e: Emitter, name: str, node: ir.Lambda) -> None:
-    """Give a function that others call directly an entry that skips the checks its callers can prove."""
-    arity = node.arities[0]
-    if (
-        e.tail_calls.is_known(node)
-        and len(node.arities) == 1
-        and arity.rest is None
-        and not e.tail_calls.is_bouncing(node)
-        and any(checked_type(param.type) for param in arity.params)
-        and all(isinstance(param.type, types.Primitive | None) for param in arity.params)
-    ):
-        e.unchecked[id(node)] = f"{plain(name)}{UNCHECKED}"
 
 
 def emit_local_def(e: Emitter, node: ir.LocalDef) -> Typed:

@@ -13,19 +13,19 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from rtfs import ir
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
 from rtfs.emit_python.frozen import TypeConstant
 from rtfs.emit_python.names import PART, TEMPORARY, WRAPPER, plain
-from rtfs.emit_python.tailcalls import TailCalls
 from rtfs.errors import Span
-from rtfs.interpret.scopes import homes
-from rtfs.ir_walk import locals_of
 from rtfs.run import STOP_REQUESTS, poll
 from rtfs.types import model as types
 from rtfs.values import Keyword, Value
+
+if TYPE_CHECKING:
+    from rtfs.emit_python.frames import Frame
 
 #: longest chain of nested expressions in one Python expression; deeper ones go through temporaries
 MAX_EXPRESSION_DEPTH: Final = 40
@@ -48,11 +48,13 @@ class Place(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A call in the code, for `blame`: where it stands, the Python name of its callee, how many arguments."""
+    """A call in the code, for `blame`: where it stands, the Python name of its callee, and its arguments."""
 
     span: Span
     callee: str
-    count: int
+    arguments: tuple[Span | None, ...]
+    #: in-line arithmetic of more than two: for each argument its Python name, for a literal that of its type
+    operands: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -111,16 +113,21 @@ class FunctionState:
 
 
 class Emitter:
-    """Emission of one unit."""
+    """Emission of a frame, or from the form at `first` on.
+
+    `bound`: whether a stub stands for a function. `body`: a bound function that is emitted as what its stub
+    falls back to.
+    """
 
     def __init__(
         self,
         prefix: str,
         source: str,
         session: bool,
-        forms: tuple[ir.Node, ...],
-        stable: frozenset[str],
+        frame: Frame,
+        first: int,
         bound: Callable[[ir.Lambda], bool],
+        body: ir.Lambda | None,
         compile_module: Callable[[Emitter, ir.ModuleForm], Any],
         handlers: dict[type, Callable[[Emitter, Any], tuple[ast.expr, Fact]]],
         tails: dict[type, Callable[[Emitter, Any, Destination], None]],
@@ -128,24 +135,24 @@ class Emitter:
         self.prefix = prefix
         self.source = source
         self.session = session
+        self.frame = frame
         self.bound = bound
+        self.body = body
         self._compile_module = compile_module
         self._handlers = handlers
         self._tails = tails
         #: id of local → its Python name
         self.local_names: dict[int, str] = {}
-        #: id of each local that `LocalDef` assigns → the loop turn or call it belongs to (`scope_of` its node)
-        self.homes = homes(forms)
-        self.tail_calls = TailCalls(forms, stable, frozenset(self.homes), bound)
-        #: Python names of those; nothing is assumed about their values
-        self.mutable: set[str] = set()
+        self.tail_calls = frame.tail_calls
+        #: Python names of locals that `LocalDef` assigns; nothing is assumed about their values
+        self.mutable = {self.local(local) for local in frame.assigned}
         self.constants: list[Any] = []
         self._keywords: dict[Keyword, int] = {}
         self.calls: list[CallSite] = []
-        #: what calls of known functions return; a function being emitted has its assumption here
+        #: what calls of known functions of this form return; one being emitted has its assumption here
         self.returns: dict[int, Fact] = {}
         #: known functions that have an entry without parameter checks: id of lambda → Python name
-        self.unchecked: dict[int, str] = {}
+        self.unchecked = frame.entries_before(first)
         self.function = FunctionState()
         self.block: list[ast.stmt] = []
         self.facts: dict[int, Fact] = {}
@@ -161,15 +168,18 @@ class Emitter:
         #: bodies of `finally` under way, one inside another
         self.finals = 0
         self._depth = 0
-        self._serial = 0
-        for local in locals_of(forms):
-            self._serial = max(self._serial, local.id)
-            if local.id in self.homes:
-                self.mutable.add(self.local(local))
+        self._serial = frame.last_local
         #: scope → names of the locals that belong to it
         self._fresh: dict[int, list[str]] = {}
-        for id_, home in self.homes.items():
-            self._fresh.setdefault(home, []).append(self.local_names[id_])
+        for local in frame.assigned:
+            self._fresh.setdefault(frame.homes[local.id], []).append(self.local_names[local.id])
+
+    def form(self, node: ir.Node) -> list[ast.stmt]:
+        """The body of a parameterless function that returns the value of a form of the frame."""
+        self.function, self.block, self.facts = FunctionState(), [], {}
+        self.returns.clear()
+        self.into(node, Destination(lambda value, fact: [ast.Return(value, **self.at)]))
+        return self.block
 
     # ------------------------------------------------------------ names and constants
 
@@ -291,6 +301,10 @@ class Emitter:
             target = ast.Name(name, ast.Del(), **self.at)
             deletions += [self.assignment(name, self.python(None)), ast.Delete([target], **self.at)]
         return deletions
+
+    def note_call(self, callee: str, args: Sequence[ir.Node], operands: tuple[str, ...] = ()) -> None:
+        """Note a call that stands here, in case it fails."""
+        self.calls.append(CallSite(self.span, callee, tuple(arg.span for arg in args), operands))
 
     def safepoint(self) -> ast.stmt:
         """`if rt·STOP: rt·poll()`."""

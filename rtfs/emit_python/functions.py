@@ -72,7 +72,7 @@ def _made(e: Emitter, captured: list[str], body: list[ast.stmt]) -> ast.expr:
 
 
 def _bound(e: Emitter, node: ir.Lambda, made: ast.expr) -> ast.expr:
-    if e.bound(node):
+    if e.bound(node) and node is not e.body:
         return e.helper("bind", e.name("rt·namespace"), e.constant(node), made)
     if node.metadata or node.doc:
         return e.helper("annotated", made, e.python(node.doc), e.constant(Map(dict(node.metadata))))
@@ -164,9 +164,9 @@ def _body(e: Emitter, node: ir.Lambda, arity: ir.Arity, bouncing: str | None, ch
 
     `bouncing`: the Python name that the function has as a value, if it returns tail calls.
     """
-    known = e.tail_calls.is_known(node) and len(node.arities) == 1
+    known = e.tail_calls.is_known(node) and len(node.arities) == 1 and not e.bound(node)
     declared = arity.returns
-    if not known or e.guesses:
+    if not known or e.guesses or not e.tail_calls.is_recursive(node):
         e.returns.pop(id(node), None)
         block, fact = _attempt(e, node, arity, bouncing, checks)
     else:

@@ -174,7 +174,7 @@ def annotated(function: FunctionType, doc: str | None, metadata: Map) -> Functio
 
 def bind(namespace: Namespace, node: ir.Lambda, body: Callable[..., Value]) -> Callable[..., Value]:
     """What stands for a delegated function; the function itself without a delegate."""
-    return body if namespace.bind_function is None else namespace.bind_function(node, body)
+    return body if namespace.bind_function is None else namespace.bind_function(node, body, namespace)
 
 
 def describe(namespace: Namespace, name: str, doc: str | None, metadata: Map | None) -> None:

@@ -5,11 +5,13 @@ others, a call of a function that is known, and that
 makes no trampolined tail call itself, may be a plain Python call: the stack it leaves behind is bounded by
 the number of functions. Every other tail call may be one turn of an endless chain, so the calling function
 returns it as a `TailCall` for its caller to run; such a function is called *bouncing* here.
+
+Stubs of delegated functions change nothing of this: of RTFS functions they call at most their own bodies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rtfs import ir
@@ -27,20 +29,12 @@ class _Function:
 class TailCalls:
     """The tail calls of one unit. A known function's key is a stable global's name, or `#` and a local's id."""
 
-    def __init__(
-        self,
-        forms: tuple[ir.Node, ...],
-        stable: frozenset[str],
-        assigned: frozenset[int],
-        bound: Callable[[ir.Lambda], bool],
-    ) -> None:
+    def __init__(self, forms: tuple[ir.Node, ...], stable: frozenset[str], assigned: frozenset[int]) -> None:
         self._known: dict[str, _Function] = {}
         #: names by which a function's own body may call it, known to others or not
         self._own: dict[int, set[str]] = {}
         functions = {id(node): _Function(node) for node in _lambdas(forms)}
         for name, node, final in _named_lambdas(forms, stable, assigned):
-            if bound(node):
-                continue
             self._own.setdefault(id(node), set()).add(name)
             if final:
                 self._known[name] = functions[id(node)]
@@ -50,6 +44,7 @@ class TailCalls:
             for arity in function.node.arities:
                 self._collect(function, arity)
         self._bouncing = self._closure()
+        self._recursive = self._named_in_themselves(forms)
 
     def is_bouncing(self, node: ir.Lambda) -> bool:
         """Whether the function returns tail calls for its caller to run."""
@@ -64,6 +59,10 @@ class TailCalls:
     def is_known(self, node: ir.Lambda) -> bool:
         """Whether calls by the function's name are certain to be calls of it."""
         return id(node) in self._known_nodes
+
+    def is_recursive(self, node: ir.Lambda) -> bool:
+        """Whether a known function's name stands in its own body."""
+        return id(node) in self._recursive
 
     def is_own_name(self, callee: ir.Node, node: ir.Lambda) -> bool:
         """Whether `callee`, in the body of `node`, names `node` itself, unless a `def` changes its meaning."""
@@ -100,6 +99,23 @@ class TailCalls:
                     bouncing.add(id(function.node))
                     changed = True
         return bouncing
+
+    def _named_in_themselves(self, forms: tuple[ir.Node, ...]) -> set[int]:
+        found, around = set[int](), set[int]()
+        todo: list[ir.Node | int] = list(forms)
+        while todo:
+            node = todo.pop()
+            if isinstance(node, int):  # the end of that function
+                around.discard(node)
+                continue
+            known = self.known(node)
+            if known is not None and id(known) in around:
+                found.add(id(known))
+            if isinstance(node, ir.Lambda):
+                around.add(id(node))
+                todo.append(id(node))
+            todo.extend(_below(node))
+        return found
 
     def _reaches(self, start: str) -> bool:
         """Whether tail calls lead from `start` back to it."""

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from rtfs import errors, ir
-from rtfs.border import add_frame, place, stack_overflow, translate
+from rtfs.border import add_frame, place, refused, stack_overflow, translate
 from rtfs.interpret.core import Again, Env, Site, TailCall, checked, evaluate, handles
 from rtfs.interpret.scopes import scope_of
 from rtfs.namespace import RETURN_LABEL, Check, rest_label
@@ -59,9 +59,9 @@ def _lambda(node: ir.Lambda, env: Env, tail: bool) -> Value:
     call.__name__ = call.__qualname__ = closure.name
     closure.function = closure.bound = call
     vars(call).update(rtfs_lambda=node, rtfs_closure=closure)
-    bind = env.world.namespace.bind_function
-    if bind is not None:
-        closure.bound = bind(node, call)
+    namespace = env.world.namespace
+    if namespace.bind_function is not None:
+        closure.bound = namespace.bind_function(node, call, namespace)
     return closure.bound
 
 
@@ -71,7 +71,13 @@ def _apply(node: ir.Apply, env: Env, tail: bool) -> Value:
     args = [evaluate(arg, env) for arg in node.args]
     closure = _closure_of(function)
     if closure is None:
-        return _call_other(function, args)
+        try:
+            return _call_other(function, args)
+        except errors.TypeMismatch as error:
+            index = refused(error, function, [type_name(arg) for arg in args])
+            if index is not None:
+                place(error, env.world.source, node.args[index].span)
+            raise
     site = Site(env.world.source, node.span)
     return TailCall(closure, args, site) if tail else invoke(closure, args, site)
 

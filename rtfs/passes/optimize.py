@@ -107,11 +107,12 @@ class _Optimizer:
         plain = (
             len(function.arities) == 1
             and function.hint is None
+            and not function.metadata  # it may say who may see what the function gets
             and (function.self_local is None or function.self_local.id not in self.used)
             and arity.rest is None
             and arity.returns is None
             and len(arity.params) == given
-            and not [param for param in arity.params if param.type is not None]
+            and not [param for param in arity.params if param.type is not None or param.metadata]
         )
         if not plain or not _is_small(arity.body, self.inline_size, refuse=(ir.Recur, ir.LocalDef)):
             return None

@@ -32,12 +32,12 @@ def comp(*fs: Value) -> Value:
     if not fs:
         return _named("comp", lambda x: x)
     innermost = _callable(fs[-1], "comp")
-    outer = [callback(f, 1, "comp") for f in reversed(fs[:-1])]
+    outer = [_callable(f, "comp") for f in reversed(fs[:-1])]
 
     def composed(*args: Value) -> Value:
         answer = callback(innermost, len(args), "comp")(*args)
         for f in outer:
-            answer = f(answer)
+            answer = callback(f, 1, "comp")(answer)
         return answer
 
     return _named("comp", composed)

@@ -18,36 +18,36 @@ from the bounds in its `Builtin`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Final
 
 from rtfs import errors
 from rtfs.values import Value, is_function, type_name
 
-_VARARGS: Final = inspect.CO_VARARGS
+#: `inspect.CO_VARARGS`; that module is slow to load
+_VARARGS: Final = 4
 #: what stands between an example and its outcome
 _EXAMPLE: Final = " => "
 
 
-@dataclass(frozen=True, slots=True)
 class Builtin:
     """A function of the standard library and what is known about it.
 
     What only people ask for is made from the function when they do: most runs never look at it.
     """
 
-    name: str
-    function: FunctionType
-    #: the group, such as `strings`
-    module: str
-    least: int
-    #: None: any number
-    most: int | None
-    #: asks the host, or depends on it
-    effect: bool
+    __slots__ = ("effect", "function", "least", "module", "most", "name")
+
+    def __init__(self, name: str, function: FunctionType, *, effect: bool) -> None:
+        self.name = name
+        self.function = function
+        #: the group, such as `strings`
+        self.module = function.__module__.rpartition(".")[2]
+        #: `most` is None for any number
+        self.least, self.most = arity(function)
+        #: asks the host, or depends on it
+        self.effect = effect
 
     @property
     def doc(self) -> str:
@@ -77,16 +77,7 @@ def builtin[F: Callable[..., Value]](name: str, *aliases: str, effect: bool = Fa
     def register(function: F) -> F:
         assert isinstance(function, FunctionType)
         assert name not in REGISTERED, name
-        least, most = arity(function)
-        entry = Builtin(
-            name=name,
-            function=function,
-            module=function.__module__.rpartition(".")[2],
-            least=least,
-            most=most,
-            effect=effect,
-        )
-        BY_FUNCTION[function] = entry
+        entry = BY_FUNCTION[function] = Builtin(name, function, effect=effect)
         for each in (name, *aliases):
             REGISTERED[each] = entry
         return function
@@ -95,10 +86,14 @@ def builtin[F: Callable[..., Value]](name: str, *aliases: str, effect: bool = Fa
 
 
 def _doc_lines(function: FunctionType) -> list[str]:
+    import inspect
+
     return inspect.cleandoc(function.__doc__ or "").splitlines()
 
 
 def _parameters(function: FunctionType) -> str:
+    import inspect
+
     parts = []
     for parameter in inspect.signature(function).parameters.values():
         name = parameter.name.strip("_").replace("_", "-")

@@ -17,7 +17,7 @@ coinduction: a question that comes up while it is being answered is taken for ye
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from rtfs import errors, run
@@ -188,7 +188,7 @@ class _Comparison:
         return self.any((item, b) for item in a.items if not isinstance(item, types.Predicate))
 
     def _into_and(self, a: Type, items: tuple[Member, ...]) -> bool:
-        given = a.items if isinstance(a, types.AndType) else ()
+        given = list(_predicates(a))
         for item in items:
             if isinstance(item, types.Predicate):
                 if not any(_same_predicate(item, other) for other in given):
@@ -198,8 +198,19 @@ class _Comparison:
         return True
 
 
-def _same_predicate(a: types.Predicate, b: Member) -> bool:
-    if not isinstance(b, types.Predicate) or a.name != b.name:
+def _predicates(t: Type) -> Iterator[types.Predicate]:
+    """What `[:and …]`, and any `[:and …]` in it, demands of a value."""
+    todo: list[Member] = [t]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, types.Predicate):
+            yield item
+        elif isinstance(item, types.AndType):
+            todo.extend(item.items)
+
+
+def _same_predicate(a: types.Predicate, b: types.Predicate) -> bool:
+    if a.name != b.name:
         return False
     from rtfs.values import equal
 

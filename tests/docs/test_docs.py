@@ -9,7 +9,9 @@ In a page under docs/:
   run that file.
 - ```text beginning with ❌, directly after such a program: the report of its error.
 - ```python: run one after the other in one namespace, `>>>` lines as doctests.
+- ```toml: a policy, saved under its name; tests/docs/test_policies.py loads it.
 - ```console: `$ command` lines with what the shell shows, or an `rtfs repl` session after `rtfs> `.
+  The folder that commands run in has the page's files and the programs under examples/.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ from rtfs.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-LANGUAGES = {"rtfs", "text", "python", "console", "sh"}
+LANGUAGES = {"rtfs", "text", "python", "console", "sh", "toml"}
 LIMITS = rtfs.Limits(deadline_s=20)
 CONTEXT = RuntimeContext.controlled(HARMLESS)
 #: the name that programs have in reports
@@ -93,6 +95,7 @@ def folder(request, tmp_path):
             path = tmp_path / fence.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(fence.text, encoding="utf-8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 
 

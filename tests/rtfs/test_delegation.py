@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 import rtfs
 from rtfs.analyze.environment import MappingModules
-from rtfs.delegation import DelegationHint, ExecTarget, FunctionInfo, LocalModel, LocalPure, RemoteModel
+from rtfs.delegation import (
+    ByArguments,
+    DelegationHint,
+    ExecTarget,
+    FunctionInfo,
+    LocalModel,
+    LocalPure,
+    PrivacySources,
+    RemoteModel,
+)
 from rtfs.errors import RtfsError
 from rtfs.program import BackendName
+from rtfs.runtime_facts import RuntimeFacts
 from rtfs.security import RuntimeContext
 from rtfs.values import Value
 
+FAR = RemoteModel("far")
 BACKENDS: tuple[BackendName, ...] = ("python", "interpreter")
 
 
 class Recorder:
     """Sends the functions named in `far` elsewhere; their stubs note their arguments and run the body."""
 
-    version = "1"
+    sources: PrivacySources | None = None
 
-    def __init__(self, *far: str) -> None:
+    def __init__(self, *far: str, version: str = "1", target: ExecTarget | ByArguments = FAR) -> None:
         self.far = far
+        self.version = version
+        self.elsewhere = target
         self.asked: list[FunctionInfo] = []
-        self.contexts: list[Any] = []
-        self.bound: list[tuple[str, ExecTarget]] = []
+        self.facts: list[RuntimeFacts] = []
+        self.bound: list[tuple[str, ExecTarget | ByArguments]] = []
         self.calls: list[tuple[str, tuple[Value, ...]]] = []
 
-    def target(self, function: FunctionInfo, context: Any) -> ExecTarget:
+    def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget | ByArguments:
         self.asked.append(function)
-        self.contexts.append(context)
-        return RemoteModel("far") if function.symbol in self.far else LocalPure()
+        self.facts.append(facts)
+        return self.elsewhere if function.symbol in self.far else LocalPure()
 
     def bind(
-        self, function: FunctionInfo, target: ExecTarget, body: Callable[..., Value]
+        self,
+        function: FunctionInfo,
+        target: ExecTarget | ByArguments,
+        facts: RuntimeFacts,
+        body: Callable[..., Value],
     ) -> Callable[..., Value]:
         self.bound.append((function.symbol, target))
 
@@ -119,14 +136,15 @@ def test_each_function_is_asked_about_once(backend: BackendName) -> None:
 
 def test_what_a_delegate_is_told() -> None:
     delegate = Recorder()
-    context = RuntimeContext.controlled(["a.b"])
+    facts = RuntimeFacts(tenant="acme", ambient={"hour": 7})
+    context = replace(RuntimeContext.controlled(["a.b"]), facts=facts)
     rtfs.compile('(defn f "adds" ^{:cost 3} [a :int b & cs :string] :float (+ a 0.5))').link(delegate, context)
     (info,) = delegate.asked
     assert (info.symbol, info.doc, info.parameters) == ("f", "adds", ("a", "b", "cs"))
     assert (info.parameter_types, info.return_type) == (("int", "any", "string"), "float")
     assert (dict(info.metadata), info.hint) == ({"cost": 3}, None)
     assert len(info.ir_hash) == 64
-    assert delegate.contexts == [context]
+    assert delegate.facts == [facts]
 
 
 def test_equal_functions_have_equal_hashes() -> None:
@@ -174,7 +192,11 @@ def test_without_a_delegate_a_delegated_function_runs_its_body(backend: BackendN
 def test_errors_of_a_stub_can_be_caught(backend: BackendName) -> None:
     class Failing(Recorder):
         def bind(
-            self, function: FunctionInfo, target: ExecTarget, body: Callable[..., Value]
+            self,
+            function: FunctionInfo,
+            target: ExecTarget | ByArguments,
+            facts: RuntimeFacts,
+            body: Callable[..., Value],
         ) -> Callable[..., Value]:
             def stub(*args: Value) -> Value:
                 raise rtfs.errors.NetworkError("unreachable")

@@ -188,19 +188,48 @@ def test_cancel_before_the_start_and_after_the_end():
 # ---------------------------------------------------------------- memory, output, delegations
 
 
-def test_growth_beyond_the_allocation_is_noticed():
-    held = []
+#: grows by as many MiB as it is told at once, then waits to be stopped
+GROWTH = """
+import sys, time
+from rtfs import errors, run
+from rtfs.host import PureHost
+from rtfs.security import RuntimeContext
 
-    def grow():
-        for _ in range(400):
-            held.append(bytearray(b"x") * MIB)
-            time.sleep(0.001)
+limits = run.Limits(allocation_bytes=8 * run.MIB)
+one = run.Run(PureHost(), RuntimeContext.full(), limits)
+with run.running(one):
+    held = bytearray(b"x") * (int(sys.argv[1]) * run.MIB)
+    waits_until = time.monotonic() + float(sys.argv[2])
+    try:
+        while time.monotonic() < waits_until:
             run.poll()
+            time.sleep(0.001)
+        print("was not stopped")
+    except errors.BudgetExhausted as error:
+        print(error)
+"""
 
-    with nothing_left_behind(), running(make(allocation_bytes=8 * MIB)):
-        with pytest.raises(errors.BudgetExhausted, match="allocation"):
-            grow()
-        assert len(held) < 200
+
+@pytest.mark.parametrize(
+    ("grown", "waits_s", "expected"),
+    [(64, 20, "Resource budget exhausted: allocation (policy: 8388608 bytes)"), (16, 0.3, "was not stopped")],
+)
+def test_growth_beyond_the_allocation_is_noticed(grown, waits_s, expected):
+    """In a process of its own, in which nothing else grows and no freed memory is used again."""
+    command = [sys.executable, "-c", GROWTH, str(grown), str(waits_s)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == (expected, "")
+
+
+def test_a_descriptor_that_somebody_closed_is_opened_again(tmp_path):
+    reader = _watchdog._ProcessSize()
+    assert reader.read() > MIB
+    os.close(reader._file)
+    with (tmp_path / "other").open("w+") as other:  # takes the number of the closed one
+        assert other.fileno() == reader._file
+        assert reader.read() > MIB
+        assert other.fileno() != reader._file
+    os.close(reader._file)
 
 
 @pytest.mark.parametrize(("nbytes", "refused"), [(0, False), (MIB, False), (MIB + 1, True), (10**30, True)])

@@ -15,6 +15,7 @@ from rtfs import errors, run
 from rtfs.delegation import FunctionInfo, LocalModel, LocalPure, RemoteModel
 from rtfs.host import Complete, MemoryHost, RequiresHost
 from rtfs.run import Limits
+from rtfs.runtime_facts import RuntimeFacts
 from rtfs.security import RuntimeContext, call_capability
 from rtfs.stepping import HostDelegate, Stepper
 from rtfs.steps import run_step, with_hints
@@ -354,7 +355,7 @@ def info(name="f"):
     ("target", "capability"), [(LocalModel("tiny"), "model-call:tiny"), (RemoteModel("big"), "model-call:big")]
 )
 def test_a_delegated_call_is_a_host_call(target, capability):
-    stub = HostDelegate().bind(info(), target, local_body)
+    stub = HostDelegate().bind(info(), target, RuntimeFacts(), local_body)
     step = Stepper(lambda: stub("hello"))
     asked = step.start().call
     assert (asked.capability_id, asked.args) == (capability, ("hello",))
@@ -363,19 +364,19 @@ def test_a_delegated_call_is_a_host_call(target, capability):
 
 
 def test_a_local_target_is_the_function_itself():
-    assert HostDelegate().bind(info(), LocalPure(), local_body) is local_body
-    assert HostDelegate().target(info(), None) == LocalPure()
+    assert HostDelegate().bind(info(), LocalPure(), RuntimeFacts(), local_body) is local_body
+    assert HostDelegate().target(info(), RuntimeFacts()) == LocalPure()
 
 
 def test_a_host_that_does_not_know_the_model_lets_the_body_run():
-    stub = HostDelegate().bind(info(), RemoteModel("big"), local_body)
+    stub = HostDelegate().bind(info(), RemoteModel("big"), RuntimeFacts(), local_body)
     step = Stepper(lambda: stub("hello"))
     step.start()
     assert step.fail(errors.UnknownCapability("model-call:big")) == Complete("local hello")
 
 
 def test_a_stub_checks_the_number_of_arguments_before_it_asks():
-    stub = HostDelegate().bind(info(), RemoteModel("big"), local_body)
+    stub = HostDelegate().bind(info(), RemoteModel("big"), RuntimeFacts(), local_body)
     with pytest.raises(errors.ArityMismatch, match="expected 1, got 2"):
         Stepper(lambda: stub(1, 2)).start()
 
@@ -391,6 +392,6 @@ def test_a_stub_checks_the_number_of_arguments_before_it_asks():
     ],
 )
 def test_delegations_can_be_limited_and_denied(options, error):
-    stub = HostDelegate().bind(info(), RemoteModel("big"), local_body)
+    stub = HostDelegate().bind(info(), RemoteModel("big"), RuntimeFacts(), local_body)
     with pytest.raises(error):
         Stepper(lambda: stub(Keyword.of("x")), **options).start()

@@ -15,7 +15,9 @@ from rtfs.analyze.hoist import defined_names
 from rtfs.analyze.patterns import bind_parts, bind_value, is_pattern, name_of, symbols_in
 from rtfs.analyze.scope import Name, Scope
 from rtfs.analyze.syntax import (
+    NO_METADATA,
     Item,
+    Metadata,
     describe,
     invalid,
     is_colon,
@@ -23,8 +25,10 @@ from rtfs.analyze.syntax import (
     items_of,
     split_metadata,
 )
+from rtfs.errors import Span
+from rtfs.forms import MetaForm
 from rtfs.types.model import Type
-from rtfs.values import Keyword, List, Symbol, Vector
+from rtfs.values import Keyword, List, Symbol, Value, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +232,17 @@ def _function_pair(item: Item, call: Call) -> Pair:
     if form.name is None:
         raise invalid("a function of `letfn` begins with its name", item.span)
     clauses = [clause_form(params, rest) for params, rest in form.clauses]
-    made = Item(List([Symbol.of("fn"), *clauses]), bare.span)
-    return Pair(inner.args[0], None, made)
+    doc = [] if form.doc is None else [form.doc]
+    made = List([Symbol.of("fn"), *doc, *clauses])
+    return Pair(inner.args[0], None, Item(_with_metadata(made, form.metadata, bare.span), bare.span))
+
+
+def _with_metadata(form: List, metadata: Metadata, span: Span) -> Value:
+    """`form` behind what `split_metadata` took from it."""
+    if metadata is NO_METADATA:
+        return form
+    entries = tuple([(Keyword.of(name), item.form) for name, item in metadata.entries])
+    return MetaForm(entries, metadata.hint, form, span, span)
 
 
 # ---------------------------------------------------------------- if-let, when-let, as->

@@ -10,7 +10,7 @@ from rtfs.analyze.core import Call, constant, count_args, node, special
 from rtfs.analyze.environment import Macro
 from rtfs.analyze.forms.functions import function, split_function
 from rtfs.analyze.scope import Scope
-from rtfs.analyze.syntax import Item, Metadata, describe, invalid, split_metadata
+from rtfs.analyze.syntax import Item, Metadata, describe, invalid, join_constants, split_metadata
 from rtfs.errors import Span
 from rtfs.types.model import MapEntry, MapType, OptionalType, Type
 from rtfs.values import Keyword, List, Map, Symbol, Value
@@ -43,7 +43,7 @@ def _named_lambda(value: ir.Lambda, name: str, doc: str | None, metadata: Metada
         name=value.name or name,
         doc=value.doc or doc,
         hint=value.hint or metadata.hint,
-        metadata=tuple({**dict(value.metadata), **dict(metadata.constants())}.items()),
+        metadata=join_constants((*value.metadata, *metadata.constants())),
     )
 
 

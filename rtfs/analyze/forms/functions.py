@@ -18,6 +18,7 @@ from rtfs.analyze.syntax import (
     describe,
     invalid,
     items_of,
+    metadata_in,
     split_metadata,
 )
 from rtfs.errors import Span
@@ -73,7 +74,10 @@ def split_function(call: Call) -> FunctionForm:
             found.clauses.append(_clause(item, items[index + 1 :], call))
             return found
         elif type(form) is List:
-            found.clauses = [_split_clause(each, call) for each in [item, *items[index + 1 :]]]
+            for each in [item, *items[index + 1 :]]:
+                metadata, clause = _split_clause(each, call)
+                found.metadata |= metadata
+                found.clauses.append(clause)
             return found
         else:
             raise invalid(f"`{call.head}` takes a parameter vector here, got {describe(form)}", item.span)
@@ -81,14 +85,14 @@ def split_function(call: Call) -> FunctionForm:
     raise invalid(f"`{call.head}` has no parameter vector", call.span)
 
 
-def _split_clause(item: Item, call: Call) -> tuple[Item, list[Item]]:
+def _split_clause(item: Item, call: Call) -> tuple[Metadata, tuple[Item, list[Item]]]:
     if type(item.form) is not List or not item.form:
         raise invalid(f"an arity of `{call.head}` is a list `([params] body…)`", item.span)
     first, *rest = items_of(item.form, item.span)
-    _, first = split_metadata(first)
+    metadata, first = split_metadata(first)
     if type(first.form) is not Vector:
         raise invalid(f"an arity begins with its parameter vector, got {describe(first.form)}", first.span)
-    return _clause(first, rest, call)
+    return metadata, _clause(first, rest, call)
 
 
 def _clause(params: Item, rest: list[Item], call: Call) -> tuple[Item, list[Item]]:
@@ -157,13 +161,14 @@ def _arity(params: Item, rest: Sequence[Item], scope: Scope, name: str | None) -
 
 def _param(form: ParamForm, hidden: str, scope: Scope, bindings: list[ir.Binding]) -> ir.Param:
     """The parameter; what a pattern binds is added to `bindings`."""
-    _, pattern = split_metadata(form.pattern)
+    metadata, pattern = split_metadata(form.pattern)
     name = name_of(pattern)
     if name is not None:
-        return ir.Param(scope.bind(name), form.type)
+        return ir.Param(scope.bind(name), form.type, metadata.constants())
     local = scope.new_local(hidden)
     bindings += bind_parts(pattern, local, scope)
-    return ir.Param(local, form.type)
+    metadata |= metadata_in(pattern, "privacy")
+    return ir.Param(local, form.type, metadata.constants())
 
 
 def split_params(items: Sequence[Item]) -> tuple[list[ParamForm], ParamForm | None]:

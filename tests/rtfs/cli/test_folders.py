@@ -13,14 +13,14 @@ def test_the_users_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RTFS_CACHE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "/home/ada")
-    assert default_folder() == Path("/home/ada/.cache/rtfs")
+    assert default_folder() == "/home/ada/.cache/rtfs"
     assert history_path() == Path("/home/ada/.local/state/rtfs/history")
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/ada/cache")
     monkeypatch.setenv("XDG_STATE_HOME", "/var/ada/state")
-    assert default_folder() == Path("/var/ada/cache/rtfs")
+    assert default_folder() == "/var/ada/cache/rtfs"
     assert history_path() == Path("/var/ada/state/rtfs/history")
     monkeypatch.setenv("RTFS_CACHE_DIR", "/elsewhere")
-    assert default_folder() == Path("/elsewhere")
+    assert default_folder() == "/elsewhere"
 
 
 def test_without_a_folder_nothing_is_kept(

@@ -17,7 +17,12 @@ def test_a_byte_order_mark_is_no_part_of_the_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"(+ 1\0 2)", "NUL byte at offset 4"), (b"ok\n\xff", "not UTF-8: byte 0xff on line 2")],
+    [
+        (b"(+ 1\0 2)", "NUL byte at offset 4"),
+        (b"\xef\xbb\xbf1\0", "NUL byte at offset 4"),
+        (b"ok\n\xff", "not UTF-8: byte 0xff on line 2"),
+        (b"\xef\xbb\xbfok\n\xff", "not UTF-8: byte 0xff on line 2"),
+    ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "a.rtfs"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Callable
 from types import CodeType
 
 import pytest
 
 import rtfs
-from rtfs.delegation import LocalPure
+from rtfs.delegation import ExecTarget, FunctionInfo, LocalPure, RemoteModel
 from rtfs.emit_python.backend import emit_module
+from rtfs.emit_python.frames import Frame
 from rtfs.program import Program
-from rtfs.values import INT_MAX, INT_MIN
+from rtfs.values import INT_MAX, INT_MIN, Value, Vector
 
 
 def python(text: str) -> str:
-    """The statements of the unit, with the numbers of names left out: `n·1` is `n`, `t·4` is `t`."""
+    """The statements of all forms, with the numbers of names left out: `n·1` is `n`, `t·4` is `t`."""
     source = rtfs.compile(text).link().python_source()
-    body = textwrap.dedent(source.split("\n", 1)[1])
+    body = "\n".join(map(textwrap.dedent, source.split("def main·():\n")))
     body = re.sub(r"k·0·(\d+)", r"k\1", body)
     body = re.sub(r"·\d+", "", body).replace("rt·part", "part").replace("rt·", "")
     body = body.replace(str(INT_MAX), "MAX").replace(str(INT_MIN), "MIN")
@@ -255,16 +257,23 @@ def test_emission(text: str, expected: str) -> None:
 # ---------------------------------------------------------------- what an engine costs
 
 
-class Nobody:
-    """A delegate that lets every function run here."""
+class Sends:
+    """A delegate that sends some functions elsewhere."""
 
     version = "1"
+    sources = None
 
-    def target(self, function: object, context: object) -> LocalPure:
-        return LocalPure()
+    def __init__(self, *far: str) -> None:
+        self.far = far
 
-    def bind(self, function: object, target: object, body: object) -> object:
-        raise AssertionError("nothing is delegated")
+    def target(self, function: FunctionInfo, facts: object) -> ExecTarget:
+        return RemoteModel("far") if function.symbol in self.far else LocalPure()
+
+    def bind(
+        self, function: FunctionInfo, target: object, facts: object, body: Callable[..., Value]
+    ) -> Callable[..., Value]:
+        assert function.symbol in self.far
+        return lambda *args: body(*args)
 
 
 def shape(code: CodeType) -> tuple[object, ...]:
@@ -281,27 +290,43 @@ def shape(code: CodeType) -> tuple[object, ...]:
     )
 
 
-def compiled(program: Program, delegate: object = None) -> tuple[object, ...]:
-    artifact = program.link(delegate).artifact(program.unit)  # type: ignore[arg-type]
-    assert artifact is not None
-    return shape(artifact.code)
+def entered(program: Program, delegate: Sends | None = None) -> list[tuple[object, ...]]:
+    """The shapes of the functions that the program gives in a vector, as calls enter them in that very run."""
+    functions = program.link(delegate).run()
+    assert isinstance(functions, Vector)
+    entries = [each for function in functions for each in (function, getattr(function, "rtfs_raw", function))]
+    return [shape(entry.__code__) for entry in entries]
 
 
-PLAIN = "(defn f HINT [n] (if (< n 2) n (+ (f (- n 1)) (f (- n 2))))) (defn g [h] (h (f 3))) (map f [1 (g f)])"
+#: functions that call each other in every way, `far` among them
+PLAIN = """
+    (defn far [x] (* x 2))
+    (defn typed-far [x : int] : int (* x 2))
+    (defn f HINT [n] (if (< n 2) n (+ (f (- n 1)) (f (- n 2)))))
+    (defn g [h] (h (f 3)))
+    (defn h [n : int] : int (+ (far n) (typed-far n) (typed-far (far n))))
+    (defn loops [n s] (if (= n 0) s (loops (- n 1) (+ s (far n)))))
+    (defn inner [xs] (map (fn [x] (+ x (h 1))) (filter (fn [x] (> x (typed-far 2))) xs)))
+    (defn even [n] (if (= n 0) true (odd (- n 1))))
+    (defn odd [n] (if (= n 0) (far 1) (even (- n 1))))
+    [f g h loops inner even odd]"""
 
 
-def test_a_local_call_costs_nothing_under_an_engine() -> None:
-    program = rtfs.compile(PLAIN.replace("HINT", ""))
-    assert compiled(program, Nobody()) == compiled(program)
+@pytest.mark.parametrize("far", [(), ("far",), ("far", "typed-far")], ids=repr)
+def test_a_local_function_is_the_same_under_an_engine_whatever_it_calls(far: tuple[str, ...]) -> None:
+    text = PLAIN.replace("HINT", "")
+    assert entered(rtfs.compile(text), Sends(*far)) == entered(rtfs.compile(text))
+    program = rtfs.compile(text)
+    assert entered(program, Sends(*far)) == entered(program, Sends()) == entered(program)
 
 
 def test_a_local_hint_costs_nothing() -> None:
     # the hint takes columns; spans of tail calls are constants
     plain, hinted = PLAIN.replace("HINT", " " * 18), PLAIN.replace("HINT", "^:delegation :local")
     assert len(hinted) == len(plain) + 1
-    plain = plain.replace("[n]", " [n]")
-    assert compiled(rtfs.compile(hinted)) == compiled(rtfs.compile(plain))
-    assert compiled(rtfs.compile(hinted), Nobody()) == compiled(rtfs.compile(plain))
+    plain = plain.replace("f  ", "f   ", 1)
+    assert entered(rtfs.compile(hinted)) == entered(rtfs.compile(plain))
+    assert entered(rtfs.compile(hinted), Sends("f")) == entered(rtfs.compile(plain))
 
 
 # ---------------------------------------------------------------- what Python cannot express
@@ -372,7 +397,7 @@ NESTED = {
 def names_made(text: str) -> int:
     """How many names emission gives out, in all its attempts."""
     unit = rtfs.compile(text).unit
-    _, emitter = emit_module(unit.forms, unit.source, unit.stable, False, "0", lambda _: False)
+    _, emitter = emit_module(Frame(unit.forms, unit.stable), unit.source)
     return emitter.serial()
 
 

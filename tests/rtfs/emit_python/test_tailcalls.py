@@ -156,7 +156,7 @@ def test_endless_recursion_ends(text: str) -> None:
 
 def analysed(text: str) -> tuple[TailCalls, dict[str, ir.Lambda]]:
     unit = rtfs.compile(text, optimize=False).unit
-    calls = TailCalls(unit.forms, unit.stable, frozenset(homes(unit.forms)), lambda _: False)
+    calls = TailCalls(unit.forms, unit.stable, frozenset(homes(unit.forms)))
     named = {
         form.name: form.value
         for form in unit.forms
@@ -189,11 +189,20 @@ def test_which_functions_bounce(text: str, bouncing: set[str]) -> None:
     assert {name for name, node in named.items() if calls.is_bouncing(node)} == bouncing
 
 
-def test_delegated_functions_are_unknown() -> None:
-    unit = rtfs.compile("(defn f [n] (f n)) (defn g [n] (f n))").unit
-    calls = TailCalls(unit.forms, unit.stable, frozenset(), lambda node: node.name == "f")
-    lambdas = [form.value for form in unit.forms if isinstance(form, ir.Def)]
-    assert [calls.is_bouncing(node) for node in lambdas if isinstance(node, ir.Lambda)] == [True, True]
+@pytest.mark.parametrize(
+    ("text", "recursive"),
+    [
+        ("(defn f [n] (+ 1 (f n))) (defn g [n] (f n))", {"f"}),
+        ("(defn f [n] (g n)) (defn g [n] (f n))", set()),
+        ("(defn f [n] (map (fn [x] (f x)) n))", {"f"}),
+        ("(defn f [n] (map f n))", {"f"}),
+        ("(def f (fn me [n] (me n)))", {"f"}),
+        ("(defn f [n] 1) (defn g [f] (f 1))", set()),
+    ],
+)
+def test_functions_that_name_themselves(text: str, recursive: set[str]) -> None:
+    calls, named = analysed(text)
+    assert {name for name, node in named.items() if calls.is_recursive(node)} == recursive
 
 
 @pytest.mark.parametrize(("count", "index"), [(0, None), (1, 0), (2, 1), (3, 2), (9, 2)])

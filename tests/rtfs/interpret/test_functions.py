@@ -236,7 +236,7 @@ def test_bind_function_replaces_functions_and_their_own_references(run):
     seen = []
 
     def bind(module):
-        def hook(node, function):
+        def hook(node, function, frame):
             def stub(*args):
                 seen.append((module, node.name, args))
                 return function(*args)

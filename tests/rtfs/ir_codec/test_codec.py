@@ -143,8 +143,8 @@ def refused(data):
     [
         (b"", "not RTFS IR"),
         (b"PK\x03\x04", "not RTFS IR"),
-        (MAGIC, "another version: expected 1.1, got "),
-        (MAGIC + b"\x02\x01", "another version: expected 1.1, got 2.1"),
+        (MAGIC, "another version: expected 1.2, got "),
+        (MAGIC + b"\x01\x01", "another version: expected 1.2, got 1.1"),
         (HEAD, "ends too early"),
         (HEAD + b"\0", "expected one unit"),
         (HEAD + b"\xff\xff\xff\xff\x7f", "a count of"),

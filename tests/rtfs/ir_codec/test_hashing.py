@@ -87,4 +87,4 @@ def test_golden():
     assert content_hash(unit(ir.Def("identity", identity()), ir.Constant(Vector.of(1, 2.5, "a")))) == GOLDEN
 
 
-GOLDEN = "a358f63ab64236dbe66ee08b044327955cd5e4ca47db30fbea9cd5de6ce9f36c"
+GOLDEN = "7b90e2d41b2874770246427ebf653dadd621cf34787101637740f4380821454b"

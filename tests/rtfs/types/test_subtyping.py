@@ -43,6 +43,7 @@ SUBTYPES = [
     ("[:and int [:> 3] [:< 9]]", "[:and int [:> 3]]"),
     ("[:and int string]", "string"),
     ("[:and int [:> 3]]", "int?"),
+    ("[:and [:and int [:> 3]] [:< 9]]", "[:and [:and int [:> 3]] [:< 9]]"),
     ("[:vector int]", "[:vector float]"),
     ("[:vector int]", "vector"),
     ("[:list int]", "[:list any]"),

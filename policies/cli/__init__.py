@@ -1,0 +1,1 @@
+"""The commands `rtfs policy` and `rtfs explain`."""

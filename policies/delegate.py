@@ -1,0 +1,239 @@
+"""`PolicyDelegate`: an engine and its runners as the delegate of linked programs.
+
+    current = Current(Rulebook(policy))
+    delegate = PolicyDelegate(standard_engine(current), current, {"remote": runner}, clock)
+    program.link(delegate, context).run(...)
+
+A function of which the engine says that it runs here is linked as if there were no delegate. Where the
+arguments of each call decide, a guard stands for the function (`policies.guard`); where a target was chosen, a
+stub that sends each call along the plan's chain (`policies.delegated_call`). The plan is that of the link: runs
+under way keep it when the policy changes. What the hard rules forbid *now* is asked before each try even so.
+
+Hints are authoritative: the engine is not asked. But no hard rule gives way to one: a hinted target that is
+forbidden is replaced by the policy's fallback.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, Protocol, TypeGuard
+
+from policies.context import CallContext, CallFacts
+from policies.delegated_call import stub
+from policies.engines.chaining import behind
+from policies.engines.protocol import DelegationEngine
+from policies.engines.security import SecurityAwareEngine
+from policies.guard import guard
+from policies.health import HealthTracker
+from policies.ledger import Ledger
+from policies.observe import Meter, NullMeter
+from policies.plan import DelegationPlan, Stage
+from policies.privacy_sources import PolicySources
+from policies.rulebook import Current, Rulebook
+from policies.runner import CallRecord, Clock, Observation, Runner
+from policies.services import Services
+from policies.world import World
+from rtfs.delegation import (
+    BY_ARGUMENTS,
+    ByArguments,
+    ExecTarget,
+    FunctionInfo,
+    LocalPure,
+    PrivacySources,
+)
+from rtfs.runtime_facts import RuntimeFacts
+from rtfs.values import Value
+
+#: functions whose contexts are kept, and kinds of arguments whose plans are; one more and all are forgotten
+_MOST_FUNCTIONS: Final = 8192
+_MOST_PLANS: Final = 1024
+
+
+class Engine(DelegationEngine, Protocol):
+    """An engine that also plans calls whose target is given; `SecurityAwareEngine` is one."""
+
+    def plan_for(self, call: CallContext, target: ExecTarget, stage: Stage = "hint") -> DelegationPlan:
+        """The plan of a call that a hint sends to `target`; without what hard rules forbid."""
+
+
+class PolicyDelegate:
+    """An `rtfs.delegation.Delegate`. Safe to use from many threads.
+
+    Args:
+        engine: who decides. One without `plan_for` is put behind the hard rules.
+        runners: who carries calls out, by a target's name (`remote-openai`) or kind (`remote`, `local-model`,
+            `l4`); a target without one is passed over.
+        ledger: None: one that begins with what the world says was spent.
+        health: None: one in which all targets are new.
+        observe: told of each try of a target, such as an adaptive engine's `observe`.
+        audit: told of each delegated call and all that happened in it.
+    """
+
+    def __init__(
+        self,
+        engine: DelegationEngine | Engine,
+        current: Current,
+        runners: Mapping[str, Runner],
+        clock: Clock,
+        *,
+        ledger: Ledger | None = None,
+        health: HealthTracker | None = None,
+        meter: Meter | None = None,
+        observe: Callable[[Observation], None] | None = None,
+        audit: Callable[[CallRecord], None] | None = None,
+    ) -> None:
+        self.engine: Engine = engine if _plans_hints(engine) else SecurityAwareEngine(engine, current)
+        self.services = Services(
+            current=current,
+            runners=runners,
+            clock=clock,
+            ledger=Ledger(current.world.spent) if ledger is None else ledger,
+            health=HealthTracker(current.rulebook.policy.settings.health) if health is None else health,
+            meter=NullMeter() if meter is None else meter,
+            observe=observe,
+            audit=audit,
+        )
+        self._sources: tuple[Rulebook, PolicySources] | None = None
+        self._calls: dict[tuple[int, int], tuple[FunctionInfo, RuntimeFacts, CallContext]] = {}
+        self._routes: dict[tuple[int, int, str, ExecTarget | None], Route] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a decision may: with the engine's, and with the policy."""
+        return f"{self.engine.version}|{self.services.current.rulebook.policy.version}"
+
+    @property
+    def sources(self) -> PrivacySources | None:
+        """Where the policy says that privacy labels come from; programs may add labels of their own."""
+        rulebook = self.services.current.rulebook
+        known = self._sources
+        if known is None or known[0] is not rulebook:
+            known = self._sources = (rulebook, PolicySources(rulebook.policy.settings.security))
+        return known[1]
+
+    def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget | ByArguments:
+        """Where `function` runs."""
+        call = self._call(function, facts)
+        if self.services.current.rulebook.depends_on_arguments(call):
+            return BY_ARGUMENTS
+        return self.engine.decide(call)
+
+    def bind(
+        self,
+        function: FunctionInfo,
+        target: ExecTarget | ByArguments,
+        facts: RuntimeFacts,
+        body: Callable[..., Value],
+    ) -> Callable[..., Value]:
+        """What stands for `function`: `body` itself, a stub or a guard."""
+        if isinstance(target, LocalPure):
+            return body
+        return self._route(function, target, facts).bound(body)
+
+    def refresh(self) -> World:
+        """Make what happened meanwhile, to health, money and time, the world that is decided in from now on.
+
+        Programs are linked anew at their next run. So it is not for every call, which looks at all this itself
+        before it tries a target, but for when decisions are to follow: a circuit has changed
+        (`HealthTracker.on_change`), a cool-down is over (`HealthTracker.next_change`), or some time has passed.
+        """
+        services = self.services
+        current, now = services.current, services.clock.wall()
+        services.ledger.prune(current.rulebook.policy.settings.budgets, now)
+        with self._lock:
+            world = World(
+                version=current.world.version + 1,
+                now=now,
+                targets=MappingProxyType(services.health.states(now)),
+                spent=services.ledger.snapshot(),
+                prices_usd=current.world.prices_usd,
+            )
+            current.world = world
+        return world
+
+    def _call(self, function: FunctionInfo, facts: RuntimeFacts) -> CallContext:
+        key = (id(function), id(facts))
+        known = self._calls.get(key)
+        if known is None or known[0] is not function or known[1] is not facts:
+            call = CallContext.of(CallFacts(function=function, runtime=facts))
+            known = (function, facts, call)
+            with self._lock:
+                if len(self._calls) >= _MOST_FUNCTIONS:
+                    self._calls.clear()
+                self._calls[key] = known
+        return known[2]
+
+    def _route(self, function: FunctionInfo, target: ExecTarget | ByArguments, facts: RuntimeFacts) -> Route:
+        """How calls of `function` go. It is bound anew for each closure made of it; this is made once."""
+        wanted = None if isinstance(target, ByArguments) else target
+        key = (id(function), id(facts), self.version, wanted)
+        route = self._routes.get(key)
+        call = self._call(function, facts)
+        if route is None or route.call is not call:
+            route = Route(self.engine, self.services, call, wanted)
+            with self._lock:
+                if len(self._routes) >= _MOST_FUNCTIONS:
+                    self._routes.clear()
+                self._routes[key] = route
+        return route
+
+
+def _plans_hints(engine: DelegationEngine) -> TypeGuard[Engine]:
+    return hasattr(engine, "plan_for")
+
+
+class Route:
+    """How the calls of one function go under one link. What is decided is decided once."""
+
+    def __init__(
+        self, engine: Engine, services: Services, call: CallContext, target: ExecTarget | None
+    ) -> None:
+        self.call = call
+        self._engine = engine
+        self._services = services
+        self._target = target
+        rulebook = services.current.rulebook
+        if call.facts.function.hint is None:
+            self._by_arguments = target is None  # as it was linked, whatever policy has come since
+        else:  # what else might be chosen does not matter
+            matching = rulebook.matching(call)
+            self._by_arguments = bool(matching.undecided or matching.undecided_hard)
+        self._bounds = rulebook.size_bounds(call.fn_symbol) if self._by_arguments else ()
+        self._plans: dict[tuple[tuple[str, ...], int | None], tuple[CallContext, DelegationPlan]] = {}
+
+    def bound(self, body: Callable[..., Value]) -> Callable[..., Value]:
+        """What stands for one closure of the function."""
+        if self._by_arguments:
+            return guard(body, lambda types, size: self._towards(types, size, body), self._bounds)
+        return self._towards((), None, body)
+
+    def _towards(
+        self, types: tuple[str, ...], size: int | None, body: Callable[..., Value]
+    ) -> Callable[..., Value]:
+        """The route of calls with such arguments: the body itself, or a stub for it."""
+        known = self._plans.get((types, size))
+        if known is None:
+            call = self.call
+            if types or size is not None:
+                facts = replace(call.facts, arg_types=types, size=size)
+                call = CallContext.of(facts, metadata=call.metadata, semantic_hash=call.semantic_hash)
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            known = self._plans[(types, size)] = (call, self._plan(call))
+        call, plan = known
+        return body if plan.is_local else stub(self._services, call, plan, body)
+
+    def _plan(self, call: CallContext) -> DelegationPlan:
+        target = self._target
+        if call.facts.function.hint is not None and target is not None:
+            return self._engine.plan_for(call, target)
+        plan = self._engine.plan(call)
+        if target is None or plan.target == target or self._by_arguments:
+            return plan
+        # Something changed since the function was linked. The link stays as it is; what has become forbidden
+        # is found out before each try.
+        return replace(plan, target=target, chain=behind(target, plan), reasoning="as it was linked")

@@ -1,0 +1,182 @@
+"""What the functions of a program are bound to: one link for each version of the delegate and set of facts.
+
+A run begins with the link that holds then, and keeps it, also for modules that it loads later, whatever
+policies come into force meanwhile. Links are made when a run first needs them, and few are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from rtfs import errors, ir
+from rtfs.labels import Labels
+from rtfs.namespace import Modules, Namespace
+from rtfs.runtime_facts import RuntimeFacts
+from rtfs.values import Value
+
+if TYPE_CHECKING:
+    from rtfs.delegation import Delegate, FunctionInfo
+    from rtfs.emit_python.artifact import Routing
+    from rtfs.program import BackendName, Program
+    from rtfs.routes import Routes
+
+#: links that a program keeps, those used last
+MOST_LINKS: Final = 16
+#: attempts to ask about all functions within one version of a delegate that changes meanwhile
+_ATTEMPTS: Final = 3
+
+
+class Link:
+    """A program whose calls know where they go. Runs of it are independent of each other."""
+
+    def __init__(self, program: Program, routes: Routes | None, backend: BackendName) -> None:
+        self._program = program
+        self._routes = routes
+        self._backend = backend
+        #: by id of the unit; None: the interpreter runs it
+        self._routings: dict[int, tuple[ir.Unit, Routing | None]] = {}
+        self._loaded: Namespace | None = None
+        self._loading = threading.RLock()
+
+    def start(self) -> tuple[Namespace, Value]:
+        """Run the program's forms in a new frame; the frame, and the value of the last form."""
+        bind = None if self._routes is None else self._routes.bind
+        modules = Modules(self._program.module_unit, self._run_unit, lambda name: bind)
+        namespace = modules.frame()
+        return namespace, self._run_unit(self._program.unit, namespace, modules)
+
+    def namespace(self) -> Namespace:
+        """The frame that calls from outside share; the program's forms run once, on the first call."""
+        with self._loading:
+            if self._loaded is None:
+                namespace, _ = self.start()
+                self._loaded = self._loaded or namespace  # the forms' host may have called meanwhile
+            return self._loaded
+
+    def _run_unit(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
+        if self._routes is not None:
+            self._routes.add(unit, self._program.functions(unit))
+        routing = None if self._backend == "interpreter" else self._routing(unit)
+        artifact = None if routing is None else self._program.code(unit).artifact
+        if routing is None or artifact is None:
+            from rtfs.interpret import run_unit
+
+            return run_unit(unit, namespace, modules)
+        from rtfs.emit_python.artifact import run_artifact
+
+        return run_artifact(artifact, unit.source, namespace, modules, routing)
+
+    def _routing(self, unit: ir.Unit) -> Routing | None:
+        known = self._routings.get(id(unit))
+        if known is None:
+            from rtfs.emit_python.routed import Uncompiled
+
+            bound = frozenset[int]() if self._routes is None else self._routes.bound(unit)
+            try:
+                known = unit, self._program.code(unit).routing(bound)
+            except Uncompiled:
+                known = unit, None
+            self._routings[id(unit)] = known
+        return known[1]
+
+
+class Links:
+    """The links of a program under one delegate."""
+
+    def __init__(self, program: Program, delegate: Delegate | None, backend: BackendName) -> None:
+        self._program = program
+        self._delegate = delegate
+        self._backend = backend
+        self._links: OrderedDict[tuple[object, ...], Link] = OrderedDict()
+        #: the latest: version, facts, link
+        self._latest: tuple[str, RuntimeFacts, Link] | None = None
+        self._labels = Labels()
+        self._lock = threading.RLock()
+
+    def get(self, facts: RuntimeFacts) -> Link:
+        """The link for a run that begins now.
+
+        Raises:
+            Exception: whatever the delegate raises; it is a bug of the embedder.
+        """
+        delegate = self._delegate
+        if delegate is None:
+            facts, version = _NOBODY, ""
+        else:
+            version = delegate.version
+        latest = self._latest
+        if latest is not None and latest[1] is facts and latest[0] == version:
+            return latest[2]
+        with self._lock:
+            link, version = self._link(facts, version)
+            self._latest = version, facts, link
+            return link
+
+    def _link(self, facts: RuntimeFacts, version: str) -> tuple[Link, str]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            key = version, facts.key()
+            link = self._links.get(key) or self._made(facts)
+            now = version if self._delegate is None else self._delegate.version
+            if now == version or attempt == _ATTEMPTS:
+                break
+            version = now  # answers of two versions may be mixed
+        self._links[key] = link
+        self._links.move_to_end(key)
+        while len(self._links) > MOST_LINKS:
+            self._links.popitem(last=False)
+        return link, version
+
+    def _made(self, facts: RuntimeFacts) -> Link:
+        if self._delegate is None:
+            return Link(self._program, None, self._backend)
+        from rtfs.routes import Routes
+
+        units = tuple(_reachable(self._program))
+        routes = Routes(self._delegate, facts, self._labels.of(self._program, units, self._delegate, facts))
+        for unit in units:
+            routes.add(unit, self._program.functions(unit))
+        return Link(self._program, routes, self._backend)
+
+
+_NOBODY: Final = RuntimeFacts()
+
+
+def functions_told(
+    program: Program, delegate: Delegate, facts: RuntimeFacts
+) -> Iterator[tuple[ir.Unit, ir.Lambda, FunctionInfo]]:
+    """Every function that a run may reach, as a link tells `delegate` about it; nothing is asked or linked."""
+    units = tuple(_reachable(program))
+    labelled = Labels().of(program, units, delegate, facts)
+    for unit in units:
+        for node, known in program.functions(unit):
+            yield unit, node, known if labelled is None else labelled(node, known)
+
+
+def _reachable(program: Program) -> Iterator[ir.Unit]:
+    """The program's unit, and those of the modules that it or another of them may load.
+
+    One that cannot be found or read is left to fail when it is used.
+    """
+    seen: set[str] = set()
+    todo = [program.unit]
+    while todo:
+        unit = todo.pop()
+        yield unit
+        for name in sorted(program.loads(unit)):
+            if name not in seen:
+                seen.add(name)
+                found = _found(program, name)
+                if found is not None:
+                    todo.append(found)
+
+
+def _found(program: Program, name: str) -> ir.Unit | None:
+    try:
+        return program.module_unit(name)
+    except errors.LimitError:
+        raise
+    except errors.RtfsError:
+        return None  # whoever loads it gets the error
