@@ -61,7 +61,7 @@ TOLERANCE = 0.005
 #: calls of a trace, of which the first do not count
 CALLS, WARM_UP = 40_000, 4_000
 #: outcomes of each pair of kind and target before the trace
-EVALUATION = 100
+EVALUATION = 200
 #: calls from one change of the world to the next, on average
 CALLS_PER_CHANGE = 4_000
 #: what makes an outcome more or less noisy: checks by which an answer is judged
@@ -81,13 +81,10 @@ NAMES = tuple(name for name, *_ in TARGETS)
 #: name of the namespace, how hard the tasks are, how large, and how often they come
 KINDS = (
     ("sentiment", 0.05, 0.4, 6.0),
-    ("language", 0.02, 0.3, 4.0),
     ("extract", 0.15, 0.8, 5.0),
-    ("classify", 0.12, 0.5, 5.0),
     ("summarise", 0.30, 1.5, 3.0),
     ("translate", 0.35, 1.2, 3.0),
     ("code", 0.75, 2.0, 2.0),
-    ("reason", 0.95, 2.5, 1.5),
 )
 FUNCTIONS_PER_KIND = 3
 
@@ -432,7 +429,10 @@ def _context(number: int) -> CallContext:
 #: name → how to make it, and whether it sees the evaluation
 ROUTERS: dict[str, tuple[Callable[[int], Router], bool]] = {
     "always-best": (lambda seed: Knowing(best), False),
-    "always-cheapest": (lambda seed: Knowing(lambda arms: min(range(len(arms)), key=lambda t: arms[t].cost)), False),
+    "always-cheapest": (
+        lambda seed: Knowing(lambda arms: min(range(len(arms)), key=lambda t: arms[t].cost)),
+        False,
+    ),
     "random": (Chance, False),
     "static": (lambda seed: Static(), True),
     "adaptive": (Adaptive, True),

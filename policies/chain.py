@@ -266,7 +266,7 @@ class Chain:
             left_s = self.deadline - now
             if left_s <= 0:
                 self._note(step, "passed-over", now, "deadline", "no time was left")
-            elif self.money is not None and step.price > self.money - self.spent:
+            elif self.money is not None and step.price > max(0, self.money - self.spent):
                 left = max(0, self.money - self.spent) / USD
                 detail = f"it costs {step.price / USD:g} USD, {left:g} were left"
                 self._note(step, "passed-over", now, "money", detail)

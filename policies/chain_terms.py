@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from policies.candidates import cost_bound
 from policies.chain import Step
 from policies.context import CallContext
+from policies.outdated import as_judged
 from policies.plan import DelegationPlan
 from policies.rulebook import Rulebook
 from policies.schema import Delegation
@@ -29,10 +30,15 @@ class ChainTerms:
 class Terms:
     """What all calls of one stub have in common. `now` is made anew when the policy or the world changes."""
 
-    def __init__(self, services: Services, call: CallContext, plan: DelegationPlan) -> None:
+    def __init__(
+        self, services: Services, call: CallContext, plan: DelegationPlan, described: Rulebook
+    ) -> None:
         self.services = services
         self.call = call
         self.plan = plan
+        #: rulebook, and the call as it may judge it; first the one under which the call was described
+        self._described = described
+        self._judged = (described, call)
         self._known: tuple[Rulebook, World, ChainTerms] | None = None
 
     def now(self) -> ChainTerms:
@@ -43,9 +49,16 @@ class Terms:
             known = self._known = rulebook, world, self._made(rulebook, world)
         return known[2]
 
+    def call_under(self, rulebook: Rulebook) -> CallContext:
+        """The call as `rulebook` may judge it."""
+        judged = self._judged
+        if judged[0] is not rulebook:
+            judged = self._judged = (rulebook, as_judged(self.call, self._described, rulebook))
+        return judged[1]
+
     def _made(self, rulebook: Rulebook, world: World) -> ChainTerms:
         settings = rulebook.policy.settings
-        matching = rulebook.matching(self.call)
+        matching = rulebook.matching(self.call_under(rulebook))
         ceiling = rulebook.hard_rules.ceiling(matching)
         targets = (self.plan.target, *self.plan.chain)
         return ChainTerms(

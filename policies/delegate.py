@@ -7,7 +7,8 @@
 A function of which the engine says that it runs here is linked as if there were no delegate. Where the
 arguments of each call decide, a guard stands for the function (`policies.guard`); where a target was chosen, a
 stub that sends each call along the plan's chain (`policies.delegated_call`). The plan is that of the link: runs
-under way keep it when the policy changes. What the hard rules forbid *now* is asked before each try even so.
+under way keep it when the policy changes; only kinds of arguments that a guard has not met before are decided
+by the new one. What the hard rules forbid *now* is asked before each try even so.
 
 Hints are authoritative: the engine is not asked. But no hard rule gives way to one: a hinted target that is
 forbidden is replaced by the policy's fallback.
@@ -19,8 +20,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final, Protocol, TypeGuard
+from typing import Final, NamedTuple, Protocol, TypeGuard
 
+from policies.chain_terms import Terms
 from policies.context import CallContext, CallFacts
 from policies.delegated_call import stub
 from policies.engines.chaining import behind
@@ -30,6 +32,7 @@ from policies.guard import guard
 from policies.health import HealthTracker
 from policies.ledger import Ledger
 from policies.observe import Meter, NullMeter
+from policies.outdated import as_judged
 from policies.plan import DelegationPlan, Stage
 from policies.privacy_sources import PolicySources
 from policies.rulebook import Current, Rulebook
@@ -97,7 +100,7 @@ class PolicyDelegate:
             audit=audit,
         )
         self._sources: tuple[Rulebook, PolicySources] | None = None
-        self._calls: dict[tuple[int, int], tuple[FunctionInfo, RuntimeFacts, CallContext]] = {}
+        self._calls: dict[tuple[int, int], _Told] = {}
         self._routes: dict[tuple[int, int, str, ExecTarget | None], Route] = {}
         self._lock = threading.Lock()
 
@@ -117,7 +120,7 @@ class PolicyDelegate:
 
     def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget | ByArguments:
         """Where `function` runs."""
-        call = self._call(function, facts)
+        call = self._told(function, facts, linking=True).call
         if self.services.current.rulebook.depends_on_arguments(call):
             return BY_ARGUMENTS
         return self.engine.decide(call)
@@ -155,31 +158,51 @@ class PolicyDelegate:
             current.world = world
         return world
 
-    def _call(self, function: FunctionInfo, facts: RuntimeFacts) -> CallContext:
+    def _told(self, function: FunctionInfo, facts: RuntimeFacts, *, linking: bool = False) -> _Told:
+        """The call that `function` stands for, and the rulebook whose sources its labels were found by.
+
+        That is the one for which the linker looked at `sources` last: before it asks about a function, and for
+        a hinted one, about which it does not ask, before the run that binds it.
+        """
+        rulebook = self.services.current.rulebook if self._sources is None else self._sources[0]
         key = (id(function), id(facts))
         known = self._calls.get(key)
-        if known is None or known[0] is not function or known[1] is not facts:
+        if known is None or known.function is not function or known.facts is not facts:
             call = CallContext.of(CallFacts(function=function, runtime=facts))
-            known = (function, facts, call)
-            with self._lock:
-                if len(self._calls) >= _MOST_FUNCTIONS:
-                    self._calls.clear()
-                self._calls[key] = known
-        return known[2]
+            known = _Told(function, facts, call, rulebook)
+        elif not linking or known.rulebook is rulebook:
+            return known
+        else:  # the same labels were found again
+            known = known._replace(rulebook=rulebook)
+        with self._lock:
+            if len(self._calls) >= _MOST_FUNCTIONS:
+                self._calls.clear()
+            self._calls[key] = known
+        return known
 
     def _route(self, function: FunctionInfo, target: ExecTarget | ByArguments, facts: RuntimeFacts) -> Route:
         """How calls of `function` go. It is bound anew for each closure made of it; this is made once."""
         wanted = None if isinstance(target, ByArguments) else target
         key = (id(function), id(facts), self.version, wanted)
         route = self._routes.get(key)
-        call = self._call(function, facts)
-        if route is None or route.call is not call:
-            route = Route(self.engine, self.services, call, wanted)
+        told = self._told(function, facts)
+        if route is None or route.told.call is not told.call:
+            route = Route(self.engine, self.services, told, wanted)
             with self._lock:
                 if len(self._routes) >= _MOST_FUNCTIONS:
                     self._routes.clear()
                 self._routes[key] = route
         return route
+
+
+class _Told(NamedTuple):
+    """What the linker told about a function."""
+
+    function: FunctionInfo
+    facts: RuntimeFacts
+    call: CallContext
+    #: whose sources the labels were found by
+    rulebook: Rulebook
 
 
 def _plans_hints(engine: DelegationEngine) -> TypeGuard[Engine]:
@@ -189,21 +212,21 @@ def _plans_hints(engine: DelegationEngine) -> TypeGuard[Engine]:
 class Route:
     """How the calls of one function go under one link. What is decided is decided once."""
 
-    def __init__(
-        self, engine: Engine, services: Services, call: CallContext, target: ExecTarget | None
-    ) -> None:
-        self.call = call
+    def __init__(self, engine: Engine, services: Services, told: _Told, target: ExecTarget | None) -> None:
+        self.told = told
         self._engine = engine
         self._services = services
         self._target = target
-        rulebook = services.current.rulebook
+        #: by which arguments are told apart
+        self._rulebook = rulebook = services.current.rulebook
+        self._call = call = as_judged(told.call, told.rulebook, rulebook)
         if call.facts.function.hint is None:
             self._by_arguments = target is None  # as it was linked, whatever policy has come since
         else:  # what else might be chosen does not matter
             matching = rulebook.matching(call)
             self._by_arguments = bool(matching.undecided or matching.undecided_hard)
         self._bounds = rulebook.size_bounds(call.fn_symbol) if self._by_arguments else ()
-        self._plans: dict[tuple[tuple[str, ...], int | None], tuple[CallContext, DelegationPlan]] = {}
+        self._plans: dict[tuple[tuple[str, ...], int | None], Terms] = {}
 
     def bound(self, body: Callable[..., Value]) -> Callable[..., Value]:
         """What stands for one closure of the function."""
@@ -217,15 +240,15 @@ class Route:
         """The route of calls with such arguments: the body itself, or a stub for it."""
         known = self._plans.get((types, size))
         if known is None:
-            call = self.call
+            call, rulebook = self._call, self._services.current.rulebook
             if types or size is not None:
                 facts = replace(call.facts, arg_types=types, size=size)
                 call = CallContext.of(facts, metadata=call.metadata, semantic_hash=call.semantic_hash)
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            known = self._plans[(types, size)] = (call, self._plan(call))
-        call, plan = known
-        return body if plan.is_local else stub(self._services, call, plan, body)
+            call = as_judged(call, self._rulebook, rulebook)
+            known = self._plans[(types, size)] = Terms(self._services, call, self._plan(call), rulebook)
+        return body if known.plan.is_local else stub(known, body)
 
     def _plan(self, call: CallContext) -> DelegationPlan:
         target = self._target

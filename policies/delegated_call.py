@@ -12,6 +12,7 @@ the middle), what was reserved counts as spent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import isfinite
 from types import FunctionType
 from typing import Final
@@ -19,12 +20,10 @@ from typing import Final
 from policies import observe
 from policies.chain import Chain, Event, Failed, Give, Refused, RunBody, Succeeded, Try, time_for_chain
 from policies.chain_terms import Terms, price_of
-from policies.context import CallContext
 from policies.errors import TargetFailed
 from policies.health import CAUSES
 from policies.ledger import Refused as NoMoney
 from policies.ledger import Reservation
-from policies.plan import DelegationPlan
 from policies.purses import purses_for
 from policies.replies import reply_test
 from policies.runner import Allowance, CallRecord, Observation, Outcome, Runner, runner_for
@@ -42,13 +41,10 @@ from rtfs.values import Value, type_name
 MODEL_CALL: Final = "model-call:"
 
 
-def stub(
-    services: Services, call: CallContext, plan: DelegationPlan, body: Callable[..., Value]
-) -> FunctionType:
-    """A function to stand for `body`: each call of it goes along the targets of `plan`."""
+def stub(terms: Terms, body: Callable[..., Value]) -> FunctionType:
+    """A function to stand for `body`: each call of it goes along the targets of the plan."""
     assert isinstance(body, FunctionType)
     least, most = arity(body)
-    terms = Terms(services, call, plan)
 
     def delegated(*args: Value) -> Value:
         if len(args) < least or (most is not None and len(args) > most):
@@ -127,7 +123,7 @@ class DelegatedCall:
         """Try a target, unless something forbids it."""
         services, target = self._services, trial.target
         rulebook, world, name = services.current.rulebook, services.world_now(), target_name(target)
-        veto = rulebook.veto(self._call, target, world)
+        veto = rulebook.veto(self._terms.call_under(rulebook), target, world)
         if veto is not None:
             return Refused(by=veto.hard or "policy", reason=veto.reason)
         effect = self._refused_effect(target)
@@ -136,9 +132,12 @@ class DelegatedCall:
         runner = runner_for(services.runners, target)
         if runner is None:
             return Refused(by="runner", reason=f"nothing here takes calls to `{name}`")
+        left, price = self._money_left(chain, trial), price_of(target, rulebook, world)
+        if left is not None and price > left:
+            return Refused(by="budget", reason=f"it may cost {price / USD:g} USD now, {left / USD:g} are left")
         settings = rulebook.policy.settings
         purses = purses_for(settings, self._call.facts.runtime, target, world.now)
-        money = services.ledger.reserve(purses, price_of(target, rulebook, world))
+        money = services.ledger.reserve(purses, price)
         if isinstance(money, NoMoney):
             return Refused(by="budget", reason=str(money))
         services.health.settings = settings.health
@@ -146,7 +145,15 @@ class DelegatedCall:
             services.ledger.release(money)
             state = services.health.record(name)
             return Refused(by="breaker", reason=f"its circuit is {state.circuit}")
-        return self._tried(chain, trial, name, runner, money)
+        return self._tried(chain, replace(trial, max_cost=left), name, runner, money)
+
+    def _money_left(self, chain: Chain, trial: Try) -> MicroUsd | None:
+        """What the chain may still spend, by the ceiling of now as well; None: no bound."""
+        ceiling = self._terms.now().max_cost
+        if ceiling is None:
+            return trial.max_cost
+        left = max(0, ceiling - chain.spent)
+        return left if trial.max_cost is None else min(left, trial.max_cost)
 
     def _refused_effect(self, target: ExecTarget) -> str | None:
         if self._run is None or not isinstance(target, LocalModel | RemoteModel):

@@ -1,48 +1,55 @@
 """Choosing by what was learnt: which target is the best buy, and which is worth a trial.
 
 A target is *known* for a kind of task after `min_outcomes` outcomes of it. Good enough is one whose quality is at
-least `min_quality` of the best known one's. The target that is chosen stays as long as it is not worse than that
-by more than its standard error, and until another one scores better by more than `MARGIN`: a choice should not
-flap between targets that noise alone tells apart.
+least `min_quality` of the best known one's. All qualities are known only so well, to a standard error. Doubt
+speaks for the cheaper targets by `HOPE` of it, since a wrong choice of one is soon found out, by its own outcomes;
+for the target that is chosen by `HOLD`, since a choice should not flap between what noise alone tells apart; and
+against the best one by `CAUTION`, since the best of several guesses is too high a guess. Of those that are good
+enough the one with the lowest score is taken, the chosen one unless another is better by more than `MARGIN`.
 
-A trial is worth the share of the cost that it may save times the chance that the target is good enough, by a
-normal distribution around its mean that widens while nothing is heard of it. Where the most promising trial is
-worth much, more calls are trials: a sign that a cheaper target has become good enough is followed at once, with
-what was saved up while there was none.
+A trial is worth what it may save times how likely it is to change what is believed: a target's quality is normal
+around its mean, with an error that grows while nothing is heard of it. Where trials are worth much, more calls
+are trials: a sign that a cheaper target has become good enough is followed at once, with what was saved up while
+there was none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from math import erf, sqrt
 from typing import Final, NamedTuple
 
 from policies.context import fingerprint
-from policies.learnt import NO_KIND, NO_LEVEL, Arm, Kind, LearntState
+from policies.learnt import NO_KIND, NO_LEVEL, STALE, Arm, Kind, LearntState, failing
 from policies.plan import Expected
 from policies.schema import Learning, Weights
 
+#: standard errors that count for and against a target; see above
+HOPE: Final = 0.5
+HOLD: Final = 0.5
+CAUTION: Final = 0.5
 #: share by which another target must score better than the one that is chosen
 MARGIN: Final = 0.02
-CAUTION = 0.0
-HOPE = 0.0
-HOLD = 1.0
-#: outcomes that an arm counts for at most once its target changed in another kind of task
+#: outcomes that an arm counts for at most, when trials are considered, once its target changed elsewhere
 DOUBTED: Final = 2.0
-#: outcomes of a kind of task, in half-lives, after which an arm that none of them was of is half as well known
-STALE: Final = 10.0
 #: largest standard error of a quality; also that of a target of which nothing is known
 WIDE: Final = 0.15
-#: what any trial is worth: anything may have changed
-FLOOR: Final = 0.01
-#: share of a kind's calls that are trials, in `exploration`s: where none is promising, and per worth of the best
-CALM: Final = 0.5
-EAGER: Final = 8.0
-#: largest share of a kind's calls that are trials
-MOST: Final = 0.25
 #: chance that a target of which nothing is known is good enough
 UNKNOWN: Final = 0.5
+#: trials that a kind of task might have had, in `min_outcomes`, by which all targets that it may have were tried
+YOUNG: Final = 20
+#: what a trial of a target is worth of which nothing was heard for long: anything may have happened to it; and the
+#: share of that for one which is dearer than the chosen one
+NEWS: Final = 0.1
+DEAR: Final = 0.3
+#: what any trial is worth, so that their worths have a sum
+FLOOR: Final = 1e-6
+#: share of a kind's calls that are trials, in `exploration`s: where none is worth anything, and for each worth 1
+CALM: Final = 0.3
+EAGER: Final = 20.0
+#: largest share of a kind's calls that are trials
+MOST: Final = 0.25
 
 
 class Estimate(NamedTuple):
@@ -77,11 +84,17 @@ class Choice:
     scores: Mapping[str, float]
 
 
-def estimate(state: LearntState, name: str, arm: Arm) -> Estimate:
-    """What `arm` says of the target `name`."""
-    level = state.levels.get(name, NO_LEVEL)
-    error = sqrt(arm.variance / arm.weight)
-    return Estimate(name, arm.seen, arm.quality, error, arm.cost * level.price, arm.latency * level.pace)
+def estimate(state: LearntState, kind: Kind, name: str, half_life: float) -> Estimate:
+    """What is known of the target `name`, of which there are outcomes."""
+    level, arm = state.levels.get(name, NO_LEVEL), kind.arms[name]
+    fails = failing(arm, level, kind.outcomes - arm.at, state.seen, half_life)
+    quality = arm.answers * (1 - fails)
+    error = _error(arm.variance, arm.weight)
+    return Estimate(name, arm.seen, quality, error, arm.cost * level.price, arm.latency * level.pace)
+
+
+def _error(variance: float, weight: float) -> float:
+    return min(WIDE, sqrt(variance / weight)) if weight > 1e-9 else WIDE
 
 
 def choose(
@@ -89,25 +102,32 @@ def choose(
 ) -> Choice | None:
     """The best buy among the targets `names` for a kind of task, None if none of them is known."""
     known = tuple(
-        estimate(state, name, arm)
+        estimate(state, kind, name, learning.half_life)
         for name in names
         if (arm := kind.arms.get(name)) is not None and arm.seen >= learning.min_outcomes
     )
     if not known:
         return None
-    best = max(known, key=lambda each: each.quality - CAUTION * each.error)
-    bar = learning.min_quality * (best.quality - CAUTION * best.error)
-    good = [each for each in known if each.quality + (HOLD if each.target == kind.choice else HOPE) * each.error >= bar]
-    scores = _scores(good or [best], weights, kind.choice)
-    pick = min(good or [best], key=lambda each: scores[each.target])
+    best, surely = known[0], -1.0
+    for each in known:
+        least = each.quality - CAUTION * each.error
+        if least > surely:
+            best, surely = each, least
+    bar = learning.min_quality * surely
+    standing = kind.choice
+    good = [
+        each for each in known if each.quality + (HOLD if each.target == standing else HOPE) * each.error >= bar
+    ] or [best]
+    scores = _scores(good, weights, standing)
+    pick = min(good, key=lambda each: scores[each.target])
     return Choice(pick=pick, best=best, bar=bar, known=known, scores=scores)
 
 
 def _scores(good: list[Estimate], weights: Weights, standing: str | None) -> dict[str, float]:
     """By target name, lower is better: shares of the highest cost and latency, and the quality that is missing."""
     whole = weights.cost + weights.latency + weights.quality or 1.0
-    dearest = max(each.cost_usd for each in good) or 1.0
-    slowest = max(each.latency_ms for each in good) or 1.0
+    dearest = max([each.cost_usd for each in good]) or 1.0
+    slowest = max([each.latency_ms for each in good]) or 1.0
     found = {}
     for each in good:
         score = weights.cost * each.cost_usd / dearest + weights.latency * each.latency_ms / slowest
@@ -116,34 +136,56 @@ def _scores(good: list[Estimate], weights: Weights, standing: str | None) -> dic
     return found
 
 
-def decided(state: LearntState, names: Iterable[str], learning: Learning, weights: Weights) -> LearntState:
-    """The next version: choice and share of trials made anew for the kinds of task `names`."""
+def decided(
+    state: LearntState,
+    names: Iterable[str],
+    learning: Learning,
+    weights: Weights,
+    targets: Collection[str] = (),
+) -> LearntState:
+    """The next version: choice and share of trials made anew for the kinds of task `names`.
+
+    Args:
+        targets: names of those that the policy has; some may be new.
+    """
     kinds = state.kinds
     for name in names:
-        if name in kinds:
-            kind = kinds[name]
+        kind = kinds.get(name)
+        if kind is not None:
             choice = choose(state, kind, kind.arms, learning, weights)
             pick = None if choice is None else choice.pick.target
-            kinds = kinds.set(name, kind._replace(choice=pick, share=_share(state, kind, choice, learning)))
-    return replace(state, version=state.version + 1, kinds=kinds)
+            share = _share(state, kind, choice, learning, targets)
+            kinds = kinds.set(name, Kind(kind.outcomes, kind.arms, kind.at, pick, share))
+    return LearntState(
+        version=state.version + 1,
+        seen=state.seen,
+        explored=state.explored,
+        kinds=kinds,
+        levels=state.levels,
+    )
 
 
 # ---------------------------------------------------------------- trials
 
 
-def _share(state: LearntState, kind: Kind, choice: Choice | None, learning: Learning) -> float:
-    # as long as nothing is known, something might be worth half of all
-    most = 0.5 if choice is None else sum(worths(state, kind, choice, learning).values())
-    return min(MOST, learning.exploration * (CALM + EAGER * most))
+def _share(
+    state: LearntState, kind: Kind, choice: Choice | None, learning: Learning, targets: Collection[str]
+) -> float:
+    worth = 0.0 if choice is None else sum(worths(state, kind, choice, learning).values())
+    # a target that was not even tried by then is none that this kind of task may have
+    young = learning.exploration * kind.outcomes < YOUNG * learning.min_outcomes
+    if young and not all(kind.knows(name, learning.min_outcomes) for name in targets):
+        worth += UNKNOWN / 2
+    return min(MOST, learning.exploration * (CALM + EAGER * worth))
 
 
 def is_trial(state: LearntState, kind_name: str, fn_symbol: str, task: int, learning: Learning) -> float | None:
     """Whether a call is spent on learning; if so a number from 0 to 1 that says on which target."""
-    if state.credit(learning.exploration) < 1:
+    kind = state.kinds.get(kind_name, NO_KIND)
+    if not kind.share or state.credit(learning.exploration) < 1:
         return None
     drawn = fingerprint("e1", str(learning.seed), str(state.version), fn_symbol, f"{task:016x}")
-    share = state.kinds.get(kind_name, NO_KIND).share
-    return (drawn & 0xFFFFFFFF) / 2**32 if (drawn >> 32) / 2**32 < share else None
+    return (drawn & 0xFFFFFFFF) / 2**32 if (drawn >> 32) / 2**32 < kind.share else None
 
 
 def on_trial(
@@ -168,8 +210,8 @@ def on_trial(
     found = {}
     for name, cost in prices_usd.items():
         if name != pick:
-            unknown = UNKNOWN * (0.5 if cost is None or not price else max(0.0, 1 - cost / price))
-            found[name] = FLOOR + (known[name] if name in known else unknown)
+            saving = 0.5 if cost is None or not price else max(0.0, 1 - cost / price)
+            found[name] = FLOOR + known.get(name, UNKNOWN * saving)
     at = drawn * sum(found.values())
     for name, worth in found.items():
         at -= worth
@@ -179,44 +221,51 @@ def on_trial(
 
 
 def worths(state: LearntState, kind: Kind, choice: Choice, learning: Learning) -> dict[str, float]:
-    """What a trial of each known target is worth, by name.
+    """What a trial is worth of each target of which something is known, but the chosen one.
 
-    Two errors can be found out. A cheaper target may be good enough against what is believed: what that would
-    save times how likely it is. And the chosen one may not be. Both are questions about the difference between
-    a target and the best one, so that the worth is divided between them by what each adds to the doubt.
+    Two mistakes can be found out. A cheaper target may be good enough against what is believed: that is worth what
+    it would save times how likely it is, divided between the target and the best one by what each adds to the
+    doubt. And a target may be so good that the chosen one is not good enough: that is worth the price of a call.
+    Either counts as far as one more outcome may change what is believed.
     """
-    pick, best = choice.pick, choice.best
-    doubt_of_best = (learning.min_quality * _error(state, kind, best.target, learning)) ** 2
-    found: dict[str, float] = {}
-    for name, arm in kind.arms.items():
-        each = estimate(state, name, arm)
-        doubt = _error(state, kind, name, learning) ** 2
-        gap = each.quality - choice.bar
+    pick, best, share = choice.pick, choice.best, learning.min_quality
+    doubts = {name: _doubt(state, kind, name, learning) for name in kind.arms}
+    of_best = doubts.get(best.target, 0.0) * share**2
+    found, cheaper = dict.fromkeys(doubts, 0.0), set[str]()
+    for name, doubt in doubts.items():
+        each = estimate(state, kind, name, learning.half_life)
         if name == pick.target:
-            loss, doubt_of_best_here = 1.0, doubt_of_best
-            wrong = _chance(-gap, doubt + doubt_of_best) if name != best.target else 0.0
-        else:
-            loss = max(0.0, 1 - each.cost_usd / pick.cost_usd) if pick.cost_usd else 0.0
-            wrong = _chance(gap, doubt + doubt_of_best)
-        worth = loss * wrong
-        part = doubt / (doubt + doubt_of_best)
-        if name == best.target:
-            part = 1.0
-        found[name] = found.get(name, 0.0) + worth * part
-        found[best.target] = found.get(best.target, 0.0) + worth * (1 - part)
-    found.pop(pick.target, None)
-    return found
+            continue
+        found[name] += _chance(share * each.quality - pick.quality, share**2 * doubt + doubts[pick.target])
+        if each.cost_usd < pick.cost_usd:
+            cheaper.add(name)
+        if name != best.target and name in cheaper:
+            worth = _chance(each.quality - choice.bar, doubt + of_best) * (1 - each.cost_usd / pick.cost_usd)
+            found[name] += worth * doubt / (doubt + of_best)
+            found[best.target] += worth * of_best / (doubt + of_best)
+    return {
+        name: worth * sqrt(doubts[name] / (doubts[name] + kind.arms[name].variance))
+        + _news(kind, name, learning) * (1.0 if name in cheaper else DEAR)
+        for name, worth in found.items()
+        if name != pick.target
+    }
 
 
-def _error(state: LearntState, kind: Kind, name: str, learning: Learning) -> float:
-    """Standard error of the quality, larger the longer nothing is heard of the target."""
-    arm = kind.arms[name]
-    weight = arm.weight * 0.5 ** ((kind.outcomes - arm.at) / (STALE * learning.half_life))
-    if arm.at_all < state.levels.get(name, NO_LEVEL).moved_at:
-        weight = min(weight, DOUBTED)
-    return min(WIDE, sqrt(arm.variance / max(weight, 1e-9)))
+def _news(kind: Kind, name: str, learning: Learning) -> float:
+    """How likely something happened since the last outcome of a target that nothing known points to."""
+    idle = kind.outcomes - kind.arms[name].at
+    return NEWS * (1 - 0.5 ** (idle / learning.half_life))
 
 
 def _chance(gap: float, doubt: float) -> float:
     """How likely a quantity is positive that is believed to be `gap`, with the variance `doubt`."""
     return 0.5 * (1 + erf(gap / sqrt(2 * doubt)))
+
+
+def _doubt(state: LearntState, kind: Kind, name: str, learning: Learning) -> float:
+    """Variance of what is believed of a quality; it grows while nothing is heard of the target."""
+    arm = kind.arms[name]
+    weight = arm.weight * 0.5 ** ((kind.outcomes - arm.at) / (STALE * learning.half_life))
+    if arm.at_all < state.levels.get(name, NO_LEVEL).moved_at:
+        weight = min(weight, DOUBTED)
+    return max(_error(arm.variance, weight) ** 2, 1e-12)

@@ -16,10 +16,14 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from policies.purses import window_number
 from policies.schema import Budget
 from policies.world import USD, BudgetKey, MicroUsd
+
+#: how long purses of a budget that is no more are kept, seconds: as long as the longest window that ends
+KEPT_S: Final = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,6 +67,8 @@ class Settlement:
 class _Purse:
     spent: MicroUsd = 0
     reserved: MicroUsd = 0
+    #: when it was first missed that a budget counts in it
+    missed_since: float | None = None
 
 
 class Ledger:
@@ -135,15 +141,17 @@ class Ledger:
             return {key: purse.spent for key, purse in self._purses.items() if purse.spent}
 
     def prune(self, budgets: Mapping[str, Budget], now: float) -> int:
-        """Forget the purses of budgets that are no more and of windows that are over; how many there were.
+        """Forget purses that nothing is paid out of any more; how many there were.
 
-        A purse in which something is reserved stays.
+        These are the purses of windows that are over. Those that no budget counts in as it stands now are kept
+        for `KEPT_S`, since an earlier policy may come back: what was spent under it is spent. A purse in which
+        something is reserved stays.
         """
         with self._lock:
             over = [
                 key
                 for key, purse in self._purses.items()
-                if not purse.reserved and _is_over(key, budgets.get(key.budget), now)
+                if not purse.reserved and _is_over(key, purse, budgets.get(key.budget), now)
             ]
             for key in over:
                 del self._purses[key], self._taken[key]
@@ -191,5 +199,16 @@ def _amount(amount: MicroUsd) -> MicroUsd:
     return amount
 
 
-def _is_over(key: BudgetKey, budget: Budget | None, now: float) -> bool:
-    return budget is None or key.window < window_number(budget.window, now)
+def _is_over(key: BudgetKey, purse: _Purse, budget: Budget | None, now: float) -> bool:
+    latest = None if budget is None else window_number(budget.window, now)
+    if latest is not None and _is_of_that_kind(key.window, latest):
+        purse.missed_since = None
+        return key.window < latest
+    if purse.missed_since is None:
+        purse.missed_since = now
+    return now - purse.missed_since > KEPT_S
+
+
+def _is_of_that_kind(number: int, latest: int) -> bool:
+    """Whether a window is one of the kind of the latest: numbers of other kinds are several times as large."""
+    return number <= latest <= 2 * number

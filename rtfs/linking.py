@@ -60,13 +60,14 @@ class Link:
         if self._routes is not None:
             self._routes.add(unit, self._program.functions(unit))
         routing = None if self._backend == "interpreter" else self._routing(unit)
-        artifact = None if routing is None else self._program.code(unit).artifact
-        if routing is None or artifact is None:
+        if routing is None:
             from rtfs.interpret import run_unit
 
             return run_unit(unit, namespace, modules)
         from rtfs.emit_python.artifact import run_artifact
 
+        artifact = self._program.code(unit).artifact
+        assert artifact is not None
         return run_artifact(artifact, unit.source, namespace, modules, routing)
 
     def _routing(self, unit: ir.Unit) -> Routing | None:

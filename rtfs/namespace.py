@@ -6,6 +6,7 @@ the modules that one running program has loaded; two instances of a program shar
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -185,6 +186,7 @@ class Modules:
         self._bind = bind
         self._loaded: dict[str, Namespace] = {}
         self._loading: list[str] = []
+        self._lock = threading.RLock()  # calls from outside share modules, on several threads at once
 
     def frame(self, name: str | None = None) -> Namespace:
         """A new, empty frame for a module, or for the program."""
@@ -215,6 +217,10 @@ class Modules:
         known = self._loaded.get(name)
         if known is not None:
             return known
+        with self._lock:
+            return self._loaded.get(name) or self._load(name)
+
+    def _load(self, name: str) -> Namespace:
         if name in self._loading:
             circle = [*self._loading[self._loading.index(name) :], name]
             raise errors.ModuleError(f"Circular dependency: {' -> '.join(circle)}")

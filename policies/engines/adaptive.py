@@ -42,7 +42,7 @@ from policies.rules import CompiledRule
 from policies.runner import Observation
 from policies.schema import Learning, Weights
 from policies.scoring import beyond_ceilings
-from policies.targets import target_name
+from policies.targets import LOCAL_PURE, target_name
 from rtfs.delegation import LocalPure
 
 #: outcomes from one state that decisions see to the next
@@ -132,7 +132,9 @@ class AdaptiveEngine(Decorator):
         offered = {
             each.name: each
             for each in found
-            if each is not None and not isinstance(each.target, LocalPure) and not is_resting(each.target, world)
+            if each is not None
+            and not isinstance(each.target, LocalPure)
+            and not is_resting(each.target, world)
         }
         return offered, rule, weights
 
@@ -154,8 +156,9 @@ class AdaptiveEngine(Decorator):
             ceilings = rule.rule
             names = [
                 name
-                for name, arm in kind.arms.items()
-                if name in offered and beyond_ceilings(ceilings, estimate(state, name, arm).expected) is None
+                for name in offered
+                if name in kind.arms
+                and beyond_ceilings(ceilings, estimate(state, kind, name, learning.half_life).expected) is None
             ]
         return choose(state, kind, names, learning, weights)
 
@@ -203,9 +206,7 @@ class AdaptiveEngine(Decorator):
         learning = self._learning
         why = f"`{call.fn_symbol}` goes to {_figures(pick)}"
         if pick.target != choice.best.target:
-            why += (
-                f"; good enough is {choice.bar:.3f}, {learning.min_quality:g} of the best, {_figures(choice.best)}"
-            )
+            why += f"; good enough is {choice.bar:.3f}, {learning.min_quality:g} of the best, {_figures(choice.best)}"
         rejected = tuple(
             Rejection(target=offered[each.target].target, reason=_against(each, choice), because=plan.because)
             for each in choice.known
@@ -251,11 +252,14 @@ class AdaptiveEngine(Decorator):
         with self._lock:
             shown = self._state
             task = feedback.task
-            explored = task is not None and is_trial(shown, name, feedback.fn_symbol, task, learning) is not None
+            explored = (
+                task is not None and is_trial(shown, name, feedback.fn_symbol, task, learning) is not None
+            )
             draft = self._draft = self._draft.after(name, feedback, learning.half_life, explored=explored)
             self._touched.add(name)
             if self._is_due(shown, draft, name, learning, weights):
-                self._state = self._draft = decided(draft, self._touched, learning, weights)
+                targets = self._current.rulebook.candidates.keys() - {LOCAL_PURE}
+                self._state = self._draft = decided(draft, self._touched, learning, weights, targets)
                 self._touched.clear()
 
     def _is_due(
@@ -266,6 +270,8 @@ class AdaptiveEngine(Decorator):
             return True
         if draft.credit(learning.exploration) < 1 <= shown.credit(learning.exploration):
             return True
+        if draft.seen % 4:
+            return False
         kind = draft.kinds[name]
         choice = choose(draft, kind, kind.arms, learning, weights)
         return choice is not None and choice.pick.target != kind.choice

@@ -72,6 +72,8 @@ class UnitCode:
         Raises:
             Uncompiled: the interpreter must run the unit.
         """
+        if self.artifact is None:
+            raise Uncompiled
         inside: dict[int, set[int]] = {}
         for key in bound & self._places().keys():
             inside.setdefault(self._places()[key], set()).add(key)

@@ -14,19 +14,8 @@ from typing import Final
 
 from rtfs import errors, ir
 from rtfs.ir_walk import children
+from rtfs.passes.callers import CALLERS
 from rtfs.passes.rebuild import rebuild
-
-#: builtins that call their arguments, and the positions of those
-_CALLERS: Final[dict[str, tuple[int, ...]]] = {
-    **dict.fromkeys(
-        """map map-indexed mapcat keep filter remove reduce apply every? some? some not-any? not-every?
-        group-by partition-by take-while drop-while split-with sort sort-by merge-with""".split(),
-        (0,),
-    ),
-    "sort-by": (0, 1),
-    "update": (2,),
-    "update-in": (2,),
-}
 
 
 @dataclass(slots=True, eq=False)
@@ -183,7 +172,7 @@ def _runs_code(meaning: ir.Node | None) -> bool:
 
 
 def _called_arguments(builtin: str, args: tuple[ir.Node, ...]) -> list[ir.Node]:
-    return [args[index] for index in _CALLERS.get(builtin, ()) if index < len(args)]
+    return [args[index] for index in CALLERS.get(builtin, ()) if index < len(args)]
 
 
 def _is_delegated(function: ir.Lambda) -> bool:

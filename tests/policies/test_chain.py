@@ -130,6 +130,12 @@ def test_one_amount_of_money_for_all() -> None:
     assert machine.history[1].detail == "it costs 7e-05 USD, 6e-05 were left"
 
 
+def test_what_is_free_is_tried_when_no_money_is_left() -> None:
+    machine = Chain([Step(target=A, price=40), Step(target=C)], now=0.0, timeout_s=10.0, max_cost=50)
+    machine.start(0.0)
+    assert machine.on(Failed(cause="timeout", cost=90), 1.0) == Try(target=C, timeout_s=9.0, max_cost=0)
+
+
 def test_unsure_answers_cost_money_too() -> None:
     machine = chain(A, B, price=60, max_cost=100, min_confidence=0.9)
     last = follow(machine, (0.0, answer(1, 0.4, cost=60)))

@@ -345,6 +345,18 @@ def test_one_amount_of_money_for_a_whole_chain() -> None:
     assert setting.targets.allowances[0].max_cost_usd == 0.045
 
 
+@pytest.mark.parametrize(("price", "causes"), [(0.02, ["timeout", ""]), (0.03, ["timeout", "budget"])])
+def test_a_price_that_rises_meanwhile_is_held_against_the_money_left(price: float, causes: list[str]) -> None:
+    def dear(args: tuple[Value, ...]) -> Outcome:
+        world = setting.current.world
+        setting.current.world = replace(world, version=1, prices_usd={"remote-b": price})
+        raise TargetFailed("timeout", cost_usd=0.02)
+
+    setting = Setting(ROUTED + "max_cost_usd = 0.045\n", a=dear, b=gives(2))
+    assert setting.run(DOUBLED) == (42 if causes[1] else 2)
+    assert [cause for _, cause in setting.attempts()] == causes
+
+
 def test_what_others_spent_counts() -> None:
     setting = Setting(ROUTED + BUDGET, a=gives(1), b=gives(2))
     (info,) = [info for _, info in functions(rtfs.compile("(defn f [x] (* 2 x))"))]

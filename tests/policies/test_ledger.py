@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.ledger import Larger, Ledger, Refused, Reservation
+from policies.purses import window_number
 from policies.schema import Budget
 from policies.world import BudgetKey
 
@@ -93,19 +94,38 @@ def test_old_purses_are_forgotten_but_for_what_is_under_way() -> None:
         "day": Budget(scope="all", limit_usd=1.0),
         "ever": Budget(scope="all", limit_usd=1.0, window="forever"),
     }
-    old, now, ever, gone = (
-        BudgetKey("day", "", 3),
-        BudgetKey("day", "", 4),
-        BudgetKey("ever", "", 0),
-        BudgetKey("gone", "", 4),
-    )
-    ledger = Ledger({old: 1, now: 2, ever: 3, gone: 4})
+    old, now, ever = BudgetKey("day", "", 3), BudgetKey("day", "", 4), BudgetKey("ever", "", 0)
+    ledger = Ledger({old: 1, now: 2, ever: 3})
     held = reserved(ledger, [(BudgetKey("day", "", 2), 100)], 5)
-    assert ledger.prune(budgets, 4 * 86_400.0) == 2
+    assert ledger.prune(budgets, 4 * 86_400.0) == 1
     assert dict(ledger.taken) == {now: 2, ever: 3, BudgetKey("day", "", 2): 5}
     ledger.settle(held, 5)
     assert ledger.prune(budgets, 4 * 86_400.0) == 1
     assert dict(ledger.snapshot()) == {now: 2, ever: 3}
+
+
+def test_purses_of_budgets_that_are_no_more_are_kept_for_when_these_come_back() -> None:
+    purse = BudgetKey("day", "", 4)
+    budgets = {"day": Budget(scope="all", limit_usd=1.0)}
+    ledger = Ledger({purse: 7})
+    assert ledger.prune({}, 4 * 86_400.0) == 0
+    assert ledger.prune(budgets, 4.5 * 86_400.0) == 0
+    assert ledger.taken[purse] == 7
+    assert ledger.prune({}, 4.6 * 86_400.0) == 0
+    assert ledger.prune({}, 34.5 * 86_400.0) == 0
+    assert ledger.prune({}, 34.7 * 86_400.0) == 1
+    assert purse not in ledger.taken
+
+
+def test_purses_outlast_a_change_of_their_window() -> None:
+    now = 1_790_000_000.0
+    windows = ("minute", "hour", "day", "week", "month", "forever")
+    purses = {BudgetKey("b", "", window_number(window, now)): 7 for window in windows}
+    ledger = Ledger(purses)
+    for window in windows:
+        assert ledger.prune({"b": Budget(scope="all", limit_usd=1.0, window=window)}, now) == 0
+    assert dict(ledger.taken) == purses
+    assert ledger.prune({"b": Budget(scope="all", limit_usd=1.0, window="hour")}, now + 3600.0) == 1
 
 
 def test_a_snapshot_stays_as_it_is() -> None:

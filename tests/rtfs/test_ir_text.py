@@ -52,6 +52,10 @@ def arity(body, *params, rest=None, returns=None, label=0):
             ),
             '(fn ^:delegation remote "x" n_1 (L0 [] 1) (L1 [xs_2] 1))',
         ),
+        (
+            ir.Lambda(None, None, (arity(ONE, ir.Param(N, INT, (("unit", 1),))),)),
+            "(fn L0 [^{:unit 1} n_1 : int] 1)",
+        ),
         (ir.Def("x", ONE, INT, "About.", (("since", 2),)), '(def x : int "About." ^{:since 2} 1)'),
         (ir.Primitive("item", (ONE, ONE)), "{primitive item 1 1}"),
         (

@@ -19,7 +19,7 @@ from rtfs.delegation import (
     PrivacySources,
     RemoteModel,
 )
-from rtfs.host import MemoryHost
+from rtfs.host import Complete, MemoryHost
 from rtfs.linking import MOST_LINKS
 from rtfs.program import BackendName, LinkedProgram
 from rtfs.runtime_facts import Fact, RuntimeFacts
@@ -136,8 +136,8 @@ def test_steps_and_calls_are_linked_anew_too(backend: BackendName) -> None:
     linked = link("(defn f [x] x) (f 1)", policy, backend)
     step = linked.step()
     policy.replace()
-    assert step.start().value == "f@2/-:1"  # its link is that of its making
-    assert linked.step().start().value == 1
+    assert step.start() == Complete("f@2/-:1")  # its link is that of its making
+    assert linked.step().start() == Complete(1)
 
 
 def test_a_version_that_changes_while_it_is_asked_is_asked_again() -> None:
@@ -174,7 +174,7 @@ def test_runs_for_others_have_links_of_their_own(backend: BackendName) -> None:
     assert linked.run(context=under(tenant="other")) == 1
     assert linked.call("f", 2, context=under(tenant="acme")) == "f@1/acme:2"
     assert linked.call("f", 2, context=under(tenant="other")) == 2
-    assert linked.step(context=under(tenant="acme")).start().value == "f@1/acme:1"
+    assert linked.step(context=under(tenant="acme")).start() == Complete("f@1/acme:1")
     assert linked.run() == 1
     tenants = [facts.tenant for _, facts in policy.asked]
     assert tenants == [None, "acme", "other"]

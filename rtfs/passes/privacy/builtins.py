@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rtfs import ir
+from rtfs.passes.callers import CALLERS
 from rtfs.passes.privacy.flow import LABELS, NOTHING, Function, Site
 from rtfs.passes.privacy.functions import call_computed, global_of, lambda_of
 from rtfs.passes.privacy.host import ask_capabilities, give_to_host, read_context
-from rtfs.passes.privacy.library import ALL, BY_NAME, CALLERS, CAPABILITIES, MAKERS, THROWERS
+from rtfs.passes.privacy.library import ALL, BY_NAME, CAPABILITIES, MAKERS, THROWERS
 from rtfs.passes.privacy.program import GlobalCall, Place, Program
 from rtfs.values import Keyword, Symbol
 
@@ -39,8 +40,8 @@ def _special(program: Program, name: str, key: str | None, site: Site) -> None:
         flow.join(arg, site.result)
         flow.join(arg, site.touched)
     if name in CAPABILITIES:
-        ids = CAPABILITIES[name] or (key,)
-        ask_capabilities(program, ids, site.args, site)
+        known = CAPABILITIES[name]
+        ask_capabilities(program, {key} if known is None else set(known), site.args, site)
     elif name in THROWERS:
         for arg in site.args:
             flow.join(arg, program.thrown)
@@ -141,7 +142,7 @@ def _call_named(program: Program, arg: ir.Node, site: Site, place: Place) -> Non
 
 def _call_anything(program: Program, site: Site) -> None:
     """A call of what may be any builtin, or a function of the run."""
-    ask_capabilities(program, [None], site.args, site)
+    ask_capabilities(program, {None}, site.args, site)
     program.flow.add_labels(site.result, program.sources.of_context(None))
     for arg in site.args:
         program.flow.join(arg, program.thrown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from rtfs.passes.privacy.flow import Site
 from rtfs.passes.privacy.library import FORGETFUL
@@ -27,7 +27,7 @@ def read_context(program: Program, key: str | None, into: int, place: Place) -> 
     program.flow.edges[found] += (into, place.touched, place.function.free)
 
 
-def ask_capabilities(program: Program, ids: Sequence[str | None], args: Sequence[int], site: Site) -> None:
+def ask_capabilities(program: Program, ids: Set[str | None], args: Sequence[int], site: Site) -> None:
     """Calls of capabilities, whose answers are the result of `site`."""
     flow = program.flow
     answer = flow.variable()

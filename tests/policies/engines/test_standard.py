@@ -259,3 +259,35 @@ def test_its_version_is_a_text_of_all_parts() -> None:
     engine = Setting().engine
     assert isinstance(engine, StandardEngine)
     assert engine.version == engine.inner.version
+
+
+DOWN = TargetState(circuit="open", retry_at=100.0)
+
+
+def down(*names: str) -> World:
+    return World(version=1, now=1.0, targets=dict.fromkeys(names, DOWN))
+
+
+def test_a_hinted_target_that_is_down_comes_last() -> None:
+    setting = Setting()
+    engine = setting.engine
+    hinted = engine.plan_for(call("x"), RemoteModel("hand"))
+    assert (hinted.target, hinted.chain) == (RemoteModel("hand"), (LocalModel("chosen"),))
+    setting.current.world = down("remote-hand")
+    plan = engine.plan_for(call("x"), RemoteModel("hand"))
+    assert (plan.target, plan.chain) == (LocalModel("chosen"), (RemoteModel("hand"),))
+    assert plan.stage == "fallback"
+
+
+def test_health_sees_what_follows_a_veto() -> None:
+    setting = Setting(replace_settings(fallback=("local-chosen", "local-asked")))
+    engine = setting.engine
+    secret = call("r", labels=("secret",))  # its rule's only target is forbidden
+    assert engine.plan(secret).target == LocalModel("chosen")
+    setting.current.world = down("local-chosen")
+    plan = engine.plan(secret)
+    assert (plan.target, plan.chain) == (LocalModel("asked"), (LocalModel("chosen"),))
+
+
+def replace_settings(**changes: Any) -> Delegation:
+    return SETTINGS.model_copy(update=changes)

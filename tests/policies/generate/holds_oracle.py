@@ -62,6 +62,12 @@ def micro(usd: float) -> int:
     return whole if usd * 1_000_000 - whole < 0.001 else whole + 1
 
 
+def window_number(window: str, now: float) -> int:
+    """Weeks begin on Monday, and the epoch was a Thursday."""
+    offset = 3 * 86400 if window == "week" else 0
+    return 0 if window == "forever" else int((now + offset) // SECONDS[window])
+
+
 def any_glob(globs: Iterable[str], text: str) -> bool:
     return any(fnmatchcase(text, glob) for glob in globs)
 
@@ -252,9 +258,7 @@ class Oracle:
         if target.startswith("l4-") or target == "local-pure":
             return
         for name, budget in self.raw.get("budgets", {}).items():
-            glob, window = budget.get("match", "*"), budget.get("window", "day")
-            offset = 3 * 86400 if window == "week" else 0
-            number = 0 if window == "forever" else int((now + offset) // SECONDS[window])
+            glob, number = budget.get("match", "*"), window_number(budget.get("window", "day"), now)
             owner: str | None = None
             if budget["scope"] == "all":
                 owner = ""

@@ -54,14 +54,14 @@ class Policies:
             "security": self._security(),
             "rules": [self._rule(each) for each in range(pick.randint(0, 6))],
             "static_routes": self._routes(),
-            "health": {"consecutive_failures": pick.choice((1, 2, 3)), "window_s": 60.0},
+            "health": {"consecutive_failures": pick.choice((1, 3, 5, 50)), "window_s": 60.0},
             "caches": {"l1": {"enabled": pick.random() < 0.8, "ttl": pick.choice((10.0, 3600.0))}},
             "budgets": self._budgets(),
         }
-        if pick.random() < 0.6:
+        if pick.random() < 0.8:
             table["default_target"] = pick.choice(self.targets)
-        if pick.random() < 0.5:
-            table["fallback"] = self._chain(0, 3)
+        if pick.random() < 0.7:
+            table["fallback"] = self._chain(1, 3)
         maybe(pick, table, self.strict * 0.5, max_cost_usd=lambda: pick.choice((0.0, 0.002, 0.02, 0.3)))
         maybe(pick, table, 0.2, timeout_ms=lambda: pick.choice((500.0, 5_000.0)))
         maybe(pick, table, 0.1, enable_l4_cache=False)
@@ -69,16 +69,16 @@ class Policies:
         self._learning(table)
         if "cluster" in self.remote and pick.random() < 0.4:
             table["remote_rtfs"] = {"steps": some(pick, words.SYMBOL_GLOBS, 1, 2)}
-        if pick.random() < 0.1:
+        if pick.random() < 0.3:
             table["model_choice"] = {"target": pick.choice(self.targets), "timeout_ms": 2000.0}
         return table
 
     def _learning(self, table: Table) -> None:
         pick = self.pick
-        if pick.random() < 0.3:
+        if pick.random() < 0.5:
             table["learning"] = {
                 "enabled": True,
-                "exploration": pick.choice((0.0, 0.1, 0.2)),
+                "exploration": pick.choice((0.0, 0.2, 0.2)),
                 "min_outcomes": pick.choice((1, 3)),
                 "seed": pick.randrange(9),
                 "min_quality": 0.5,
@@ -92,7 +92,8 @@ class Policies:
         return provider
 
     def _facts(self) -> Table:
-        pick, facts = self.pick, {}
+        pick = self.pick
+        facts: Table = {}
         cost = pick.choice((0.0, 0.001, 0.001, 0.01, 0.2))
         maybe(pick, facts, 0.85, cost_usd=cost)
         maybe(pick, facts, 0.5, max_cost_usd=lambda: round(cost * pick.choice((1, 2, 4)), 6))
@@ -182,8 +183,8 @@ class Policies:
     def _forbid(self, rule: Table) -> None:
         pick = self.pick
         maybe(pick, rule, 0.5, deny=lambda: self._target_globs(1, 2))
-        maybe(pick, rule, 0.3, require_locality=lambda: pick.choice(words.LOCALITIES[:2]))
-        maybe(pick, rule, 0.3, require_region=lambda: some(pick, words.REGIONS, 1, 2))
+        maybe(pick, rule, 0.4, require_locality=lambda: pick.choice(words.LOCALITIES[:2]))
+        maybe(pick, rule, 0.4, require_region=lambda: some(pick, words.REGIONS, 1, 2))
         maybe(pick, rule, 0.3, max_cost_usd=lambda: pick.choice((0.0, 0.001, 0.02)))
 
     def _choose(self, rule: Table) -> None:
@@ -194,7 +195,7 @@ class Policies:
         maybe(pick, rule, 0.4, choose="best", weights={"cost": 1, "latency": pick.random(), "quality": 1.0})
         maybe(pick, rule, 0.2, max_cost_usd=lambda: pick.choice((0.001, 0.01, 0.3)))
         maybe(pick, rule, 0.15, max_latency_ms=60.0, min_quality=0.5)
-        maybe(pick, rule, 0.4, min_confidence=lambda: pick.choice((0.5, 0.9)))
+        maybe(pick, rule, 0.6, min_confidence=lambda: pick.choice((0.5, 0.9)))
         maybe(pick, rule, 0.1, cache={"tier": pick.choice(("none", "l2"))})
 
     def _arg_types(self) -> list[str]:

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from holds_forms import Function
 from holds_oracle import Money, Oracle, Seen, micro, size
-from holds_program import Function
 
-from policies.delegate import PolicyDelegate
 from policies.dry_route import Case, FunctionRoute
 from policies.plan import DelegationPlan
 from policies.runner import Allowance, CallRecord
 from policies.targets import target_name
-from rtfs.delegation import BY_ARGUMENTS, ByArguments, ExecTarget, FunctionInfo, LocalPure, PrivacySources
+from rtfs.delegation import BY_ARGUMENTS, ByArguments, ExecTarget, FunctionInfo, LocalPure
 from rtfs.runtime_facts import RuntimeFacts
 from rtfs.values import Value, type_name
 
@@ -85,6 +84,10 @@ class Watch:
         self._explained_at = (0, 0)
         #: whether the engine leaves out targets that are down; else only the breaker does
         self.looks_at_health = True
+        #: whether another policy came into force in the middle of the run
+        self.reloaded = False
+        #: whether the world that decisions see was made since the last run
+        self.is_current = True
         self.revision: Callable[[], object] = lambda: None
         self._revision: object = None
 
@@ -97,6 +100,7 @@ class Watch:
         """Take what was explained for the next run."""
         self._explained = {(each.function.symbol, each.function.ir_hash): each for each in routes}
         self._explained_at = (self.events, self.changes)
+        self.reloaded = False
         self._revision = self.revision()
         self.counts["functions explained"] += len(routes)
 
@@ -110,10 +114,10 @@ class Watch:
             self.wrong("explain", f"told about {route.function}, explained {function}")
         if linked is BY_ARGUMENTS and len(args) != len(function.parameters):
             return None  # explained are calls as the first arity takes them
+        if linked is BY_ARGUMENTS and self.explains_call is not None:
+            return self.explains_call(function, args)
         if not route.cases:
             return route.explanation.plan
-        if self.explains_call is not None:
-            return self.explains_call(function, args)
         case = next((each for each in route.cases if _is_like(each, args)), None)
         return None if case is None else case.explanation.plan
 
@@ -133,7 +137,7 @@ class Watch:
             body=body,
             expected=self._expected(function, args, linked),
             by_arguments=linked is BY_ARGUMENTS,
-            is_fresh=stable and self._explained_at[0] == self.events,
+            is_fresh=stable and self.is_current and self._explained_at[0] == self.events,
             is_stable=stable,
             began=self.now(),
         )
@@ -245,7 +249,8 @@ class Watch:
         frame, name = self.stack[-1], target_name(target)
         self.tries += 1
         self.counts[f"tries of {name.partition('-')[0]} targets"] += 1
-        if frame.function is not function or frame.args != args:
+        same = (frame.function.symbol, frame.function.ir_hash) == (function.symbol, function.ir_hash)
+        if not same or frame.args != args:
             self.wrong("record", f"{name} got {function.symbol} {args}, called was {_of(frame)}")
         if allowance.facts != self.facts:
             self.wrong("authorization", f"{_of(frame)} ran for {allowance.facts}, not {self.facts}")
@@ -258,6 +263,8 @@ class Watch:
         for against in self.oracle.against(
             name, call, now=self.wall(), prices=self.prices, money=money, chain_spent=frame.spent
         ):
+            if against.kind == "analysis" and self.reloaded:
+                continue  # the analysis is that of the link
             self.wrong(against.kind, f"{_of(frame)} went to {name}: {against.why}")
         if name in frame.tried:
             self.wrong("record", f"{_of(frame)} went to {name} twice")
@@ -282,12 +289,14 @@ class Watch:
     def _in_time(self, frame: Frame, allowance: Allowance) -> None:
         raw = self.oracle.raw
         left_s = frame.began + raw.get("timeout_ms", 60_000.0) / 1000 - self.now()
-        if frame.is_stable and not 0 < allowance.timeout_s <= left_s + 1e-9:
+        if (
+            frame.is_stable
+            and self._explained_at[1] == self.changes
+            and not 0 < allowance.timeout_s <= left_s + 1e-9
+        ):
             self.wrong("deadline", f"{_of(frame)} may take {allowance.timeout_s} s, {left_s} are left")
 
-    def paid(
-        self, frame: Frame, name: str, purses: list[tuple[Any, int]], reserved: int, cost: int, announced: bool
-    ) -> None:
+    def paid(self, frame: Frame, name: str, purses: list[tuple[Any, int]], reserved: int, cost: int) -> None:
         """A try is over and did cost so much."""
         frame.spent += cost
         for purse, _ in purses:
@@ -295,48 +304,8 @@ class Watch:
             self.money.spent[purse] = self.money.spent.get(purse, 0) + cost
         if cost > reserved:
             self.over[name] += 1
+            self.counts["bills above what was reserved"] += 1
         self.events += 1
-
-
-class Watched:
-    """A delegate that has calls watched on their way into another."""
-
-    def __init__(self, inner: PolicyDelegate, watch: Watch) -> None:
-        self.inner = inner
-        self._watch = watch
-
-    @property
-    def version(self) -> str:
-        return self.inner.version
-
-    @property
-    def sources(self) -> PrivacySources | None:
-        return self.inner.sources
-
-    def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget | ByArguments:
-        return self.inner.target(function, facts)
-
-    def bind(
-        self,
-        function: FunctionInfo,
-        target: ExecTarget | ByArguments,
-        facts: RuntimeFacts,
-        body: Callable[..., Value],
-    ) -> Callable[..., Value]:
-        made, watch = self.inner.bind(function, target, facts, body), self._watch
-        if made is body:
-            return body
-
-        def watched(*args: Value) -> Value:
-            frame = watch.enter(function, args, body, target)
-            try:
-                return made(*args)
-            finally:
-                watch.leave(frame)
-
-        watched.__name__ = made.__name__
-        watched.__dict__.update(made.__dict__)
-        return watched
 
 
 def _is_like(case: Case, args: tuple[Value, ...]) -> bool:

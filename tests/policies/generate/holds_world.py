@@ -63,15 +63,25 @@ def facts(pick: Random) -> RuntimeFacts:
 
 
 CAUSES = (
-    "rate-limited", "timeout", "connection-refused", "server-error", "auth", "bad-reply", "out-of-memory", "slow",
-    "bad-request", "cancelled", "what is that",
+    "rate-limited", "timeout", "timeout", "connection-refused", "connection-refused", "server-error",
+    "server-error", "auth", "bad-reply", "out-of-memory", "slow", "slow", "bad-request", "bad-request",
+    "cancelled", "cancelled", "what is that",
 )  # fmt: skip
 
 #: by mood: what a target does, and how often
 MOODS: dict[str, dict[str, int]] = {
     "well": {"answers": 1},
-    "mixed": {"answers": 6, "is unsure": 3, "fails": 3, "breaks": 1, "talks nonsense": 1, "is slow": 2, "is dear": 1},
-    "bad": {"answers": 1, "is unsure": 4, "fails": 5, "breaks": 1, "talks nonsense": 2, "is slow": 3},
+    "mixed": {
+        "answers": 6,
+        "is unsure": 3,
+        "fails": 3,
+        "breaks": 1,
+        "talks nonsense": 1,
+        "is slow": 2,
+        "is dear": 1,
+    },
+    "bad": {"is unsure": 4, "fails": 3, "fails slowly": 3, "breaks": 1, "talks nonsense": 1, "is slow": 2},
+    "unsure": {"answers": 1, "is unsure": 6},
     "dear": {"answers": 3, "is dear": 2, "costs all": 6, "names no cost": 1},
 }
 
@@ -102,7 +112,9 @@ class Targets:
         watch.counts[f"target {what}"] += 1
         if self._upheave is not None and pick.random() < 0.1:
             self._upheave()
-        share = {"costs all": 1.0, "is dear": 1 + pick.random() * 3}.get(what, pick.random() * pick.choice((0, 1)))
+        share = {"costs all": 1.0, "is dear": 1 + pick.random() * 3}.get(
+            what, pick.random() * pick.choice((0, 1))
+        )
         cost_usd = share * (0.004 if bound is None else reserved / 1e6)
         if share <= 1 and bound is not None:
             cost_usd = min(cost_usd, reserved / 1e6)
@@ -110,14 +122,14 @@ class Targets:
         confidence = pick.choice((None, 0.95, 1.0))
 
         def pay(amount: int) -> None:
-            watch.paid(frame, name, purses, reserved, amount, bound is not None)
+            watch.paid(frame, name, purses, reserved, amount)
 
-        if what == "is slow":
+        if what in ("is slow", "fails slowly"):
             self._time.passed += pick.choice((0.3, 2.0, 20.0, 70.0))
             watch.events += 1
-        if what in ("fails", "breaks", "talks nonsense"):
+        if what in ("fails", "fails slowly", "breaks", "talks nonsense"):
             frame.failed = True
-        if what == "fails":
+        if what in ("fails", "fails slowly"):
             pay(cost)
             raise TargetFailed(
                 pick.choice(CAUSES), retry_after_s=pick.choice((None, None, 30.0)), cost_usd=cost_usd
@@ -141,4 +153,6 @@ class Targets:
             frame.failed = True
             confidence = pick.choice((0.1, 0.4, 0.6))
         pay(cost)
-        return Outcome(value=value, cost_usd=cost_usd, latency_ms=pick.choice((None, 5.0)), confidence=confidence)
+        return Outcome(
+            value=value, cost_usd=cost_usd, latency_ms=pick.choice((None, 5.0)), confidence=confidence
+        )

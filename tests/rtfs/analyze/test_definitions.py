@@ -8,6 +8,7 @@ from rtfs import ir
 from rtfs.analyze import analyze
 from rtfs.delegation import DelegationHint
 from rtfs.reader import read
+from rtfs.values import Keyword, Vector
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,7 @@ HINTS = {
         "(defn f {m} [x] x)",
         '(defn f "doc" {m} [x] x)',
         "(defn {m} f ([x] x))",
+        "(defn f ({m} [x] x))",
         "(def f {m} (fn [x] x))",
         "(def f (fn {m} [x] x))",
         "(def {m} f (fn [x] x))",
@@ -125,6 +127,48 @@ def test_hints_reach_the_function(meta, place):
     assert isinstance(definition, ir.Def)
     assert isinstance(definition.value, ir.Lambda)
     assert definition.value.hint == HINTS[meta]
+
+
+@pytest.mark.parametrize(
+    "place", ["({m} f [x] x)", "(f {m} [x] x)", "{m} (f [x] x)", "(f ([x] x) ({m} [x y] x))"]
+)
+@pytest.mark.parametrize("meta", HINTS)
+def test_hints_reach_functions_of_letfn(meta, place):
+    (form,) = analyze(read(f"(letfn [{place.replace('{m}', meta)}] f)")).forms
+    assert isinstance(form, ir.Let)
+    assert isinstance(form.bindings[0].value, ir.Lambda)
+    assert form.bindings[0].value.hint == HINTS[meta]
+
+
+PRIVATE = Keyword.of("a")
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ("[x]", [()]),
+        ("[^{:privacy :a} x]", [(("privacy", PRIVATE),)]),
+        ("[^{:privacy :a :unit 1} x : int y]", [(("privacy", PRIVATE), ("unit", 1)), ()]),
+        ("[x & ^:all r]", [(), (("all", True),)]),
+        ("[^{:privacy :a} [x y]]", [(("privacy", PRIVATE),)]),
+        ("[[x ^{:privacy :a :unit 1} y]]", [(("privacy", PRIVATE),)]),
+        ("[{:k [^{:privacy :a} x]}]", [(("privacy", PRIVATE),)]),
+        ("[^{:privacy 1} [^{:privacy 2} x]]", [(("privacy", Vector.of(1, 2)),)]),
+    ],
+)
+def test_metadata_of_parameters(params, expected):
+    (function,) = analyze(read(f"(fn {params} 1)")).forms
+    assert isinstance(function, ir.Lambda)
+    arity = function.arities[0]
+    found = [*arity.params, *([] if arity.rest is None else [arity.rest])]
+    assert [param.metadata for param in found] == expected
+
+
+def test_privacy_labels_add_up():
+    (definition,) = analyze(read("(def ^{:privacy 1 :since 1} f ^{:privacy 2 :since 2} (fn [x] x))")).forms
+    assert isinstance(definition, ir.Def)
+    assert isinstance(definition.value, ir.Lambda)
+    assert definition.value.metadata == (("privacy", Vector.of(2, 1)), ("since", 1))
 
 
 def test_metadata_of_other_kinds_is_kept_in_order():

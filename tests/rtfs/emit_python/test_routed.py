@@ -230,6 +230,33 @@ def test_a_program_is_the_same_after_any_policies(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (
+            """(defn f [x] x) (module m (:exports [f]) (defn f [x] x)) (import m)
+               (loop [i 0 fs []]
+                 (if (< i 3)
+                   (do (def x (f i)) (recur (+ i 1) (conj fs (fn [] x))))
+                   (map (fn [g] (m/f (g))) fs)))""",
+            "[0 1 2]",
+        ),
+        (
+            """(module m (:exports [h f])
+                 (defn f [x] x)
+                 (def h (loop [i 0 fs []]
+                   (if (< i 3) (do (def x (f i)) (recur (+ i 1) (conj fs (fn [] x)))) (map (fn [g] (g)) fs)))))
+               (import m) [m/h (m/f 1)]""",
+            "[[0 1 2] 1]",
+        ),
+    ],
+)
+def test_what_the_interpreter_runs_anyway_has_stubs_too(text: str, value: str) -> None:
+    delegate = Through(("f", "m/f"))
+    assert rtfs.pr_str(rtfs.compile(text).link(delegate).run()) == value
+    assert "m/f" in delegate.calls
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "(defn f [n] (if (= n 0) [] (conj (f (- n 1)) (map (fn g [x] (* x x)) [n])))) [(f 3) (f 1)]",

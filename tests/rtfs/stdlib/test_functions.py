@@ -16,7 +16,7 @@ from rtfs.values import Vector, is_function
         ("((comp inc) 1 2)", "!ArityMismatch"),
         ("(comp 5)", "!TypeError"),
         ("(comp 5 inc)", "!TypeError"),
-        ("(comp (fn [] 1) inc)", "!ArityMismatch"),
+        ("((comp (fn [] 1) inc) 1)", "!ArityMismatch"),
         ("((partial + 1) 2 3)", "6"),
         ("((partial get {:a 1}) :a)", "1"),
         ("((partial inc) 1)", "2"),
