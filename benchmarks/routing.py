@@ -1,30 +1,34 @@
-"""Whom to ask, call by call, while prices and qualities drift. `python benchmarks/routing.py [--json] [--quick]`
+"""Whom to ask, call by call, while the world drifts. `python benchmarks/routing.py [--json] [--quick]`
 
-A trace has calls of several kinds of task and a world of targets, each with a true quality, cost and latency per
-kind, which change on the way: prices move, a provider degrades for a while and recovers, a new version of a cheap
-model gets better, and everything walks a little. Who routes sees none of that, only the noisy outcome of what it
-chose: the share of checks that the answer passed (one check: pass or fail), what it cost, how long it took, or
-that it failed.
+A trace has calls of several kinds of task and a world of targets, each with a true quality, cost and latency
+per kind, which change on the way: prices move, a provider degrades for a while and recovers, a new version of a
+cheaper model gets better, one of any model gets better here and worse there, and everything walks a little. Who
+routes sees none of that, only the noisy outcome of what it chose: the share of checks that the answer passed
+(one check: pass or fail), what it cost, how long it took, or that it failed.
 
-    always-best       the target of the highest true quality for the kind of task, at any moment
-    always-cheapest   the cheapest, at any moment
-    random            any
-    static            the best assignment of kinds to targets by an evaluation before the trace
-    adaptive          the adaptive engine, after the same evaluation
-    adaptive, cold    the same without it
-    oracle            the cheapest target whose true quality is at least MIN_QUALITY of the best one's, at any moment
+    always-best       the target of the highest true quality for the kind of task, at any moment always-cheapest
+    the cheapest, at any moment random            any static            the best assignment of kinds to targets
+    by an evaluation before the trace adaptive          the adaptive engine, after the same evaluation adaptive,
+    cold    the same without it oracle            the cheapest target whose true quality is at least MIN_QUALITY
+    of the best one's, at any moment
 
-The adaptive engine is the real one inside the standard composition under a policy text; every call is decided by
-`engine.decide`, every outcome goes to `observe`. The first two see the truth, so that they are bounds: there is
-no better quality than that of always-best.
+The adaptive engine is the real one inside the standard composition under a policy's text: every call is decided
+by `engine.decide`, every outcome goes to `observe`. The first two and the last see the truth, so that they are
+bounds: there is no better quality than that of always-best. All see the same luck.
 
-A choice is *optimal* if it is the oracle's. Where a true quality is within TOLERANCE of what is demanded, no
-number of outcomes that is to be had between two changes can say on which side it is, and nothing is gained by
-knowing: hence "optimal" allows what an oracle would choose whose demand differed by up to TOLERANCE, a quarter
-of the two points that the demand itself gives away. The strict share is printed beside it.
+A choice is *optimal* if an oracle would make it whose demand differs by up to TOLERANCE from the true one. The
+tolerance is half of what the demand itself gives away: who takes an answer of 98 % of the best quality for as
+good does not care whether it is 97 or 99 %. Nor could anybody tell: a mean of 400 outcomes of five checks each
+has a standard error of half a point. The strict share, of choices that are exactly the oracle's, stands beside
+it.
 
-Regret is what a choice costs more than the oracle's, in dollars; one that is not good enough (beyond the same
-tolerance) is charged with the price of the best target as well, where the answer would have to be had again.
+Regret is what a choice costs more than the oracle's, in dollars per 1 000 calls; one that is not good enough
+(beyond the tolerance) is charged with the price of the best target as well: the answer has to be had again.
+
+Drift: six changes a month (a price, a version or an incident at one of five targets) are much; a service with 5
+000 delegated calls a day then sees one every 25 000 calls. The harsh row has one every 4 000. What an engine
+that saw the outcome of *every* target for every call could reach is near 99 % and 96 %. The constants of the
+engine were set on other seeds than those measured here.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -57,56 +61,49 @@ from policies.targets import target_name
 from rtfs.delegation import FunctionInfo
 
 MIN_QUALITY = 0.98
-TOLERANCE = 0.005
+TOLERANCE = 0.01
 #: calls of a trace, of which the first do not count
-CALLS, WARM_UP = 40_000, 4_000
+CALLS, WARM_UP = 100_000, 10_000
 #: outcomes of each pair of kind and target before the trace
 EVALUATION = 200
-#: calls from one change of the world to the next, on average
-CALLS_PER_CHANGE = 4_000
-#: what makes an outcome more or less noisy: checks by which an answer is judged
-CHECKS = (20, 5, 1)
-SEEDS = range(10)
+SEEDS = range(1000, 1010)
 
 #: name, dollars and milliseconds per call, share of hard questions it fails at
 TARGETS = (
     ("remote-frontier", 0.020, 2500.0, 0.05),
-    ("remote-large", 0.008, 1500.0, 0.08),
-    ("remote-middle", 0.003, 900.0, 0.14),
-    ("remote-small", 0.0008, 500.0, 0.24),
-    ("remote-mini", 0.0003, 350.0, 0.35),
+    ("remote-large", 0.006, 1300.0, 0.09),
+    ("remote-middle", 0.002, 800.0, 0.16),
+    ("remote-small", 0.0005, 450.0, 0.28),
     ("local-tiny", 0.00005, 150.0, 0.50),
 )
 NAMES = tuple(name for name, *_ in TARGETS)
 #: name of the namespace, how hard the tasks are, how large, and how often they come
 KINDS = (
-    ("sentiment", 0.05, 0.4, 6.0),
-    ("extract", 0.15, 0.8, 5.0),
-    ("summarise", 0.30, 1.5, 3.0),
-    ("translate", 0.35, 1.2, 3.0),
-    ("code", 0.75, 2.0, 2.0),
+    ("sentiment", 0.08, 0.4, 6.0),
+    ("extract", 0.20, 0.8, 5.0),
+    ("translate", 0.40, 1.2, 4.0),
+    ("code", 0.80, 2.0, 3.0),
 )
 FUNCTIONS_PER_KIND = 3
 
 POLICY = """
 [delegation]
 default_target = "remote-frontier"
-fallback = ["remote-large", "remote-middle", "remote-small", "remote-mini", "local-tiny"]
+fallback = ["remote-large", "remote-middle", "remote-small", "local-tiny"]
 weights = { cost = 1, latency = 0, quality = 0 }
 
 [delegation.remote_providers]
-frontier = { endpoint = "https://models.example/v1", model = "frontier", cost_usd = 0.02, latency_ms = 2500, quality = 0.97 }
-large = { endpoint = "https://models.example/v1", model = "large", cost_usd = 0.008, latency_ms = 1500, quality = 0.95 }
-middle = { endpoint = "https://other.example/v1", model = "middle", cost_usd = 0.003, latency_ms = 900, quality = 0.92 }
-small = { endpoint = "https://other.example/v1", model = "small", cost_usd = 0.0008, latency_ms = 500, quality = 0.88 }
-mini = { endpoint = "https://third.example/v1", model = "mini", cost_usd = 0.0003, latency_ms = 350, quality = 0.83 }
+frontier = { endpoint = "https://models.example/v1", cost_usd = 0.02, latency_ms = 2500, quality = 0.97 }
+large = { endpoint = "https://models.example/v1", cost_usd = 0.006, latency_ms = 1300, quality = 0.95 }
+middle = { endpoint = "https://other.example/v1", cost_usd = 0.002, latency_ms = 800, quality = 0.92 }
+small = { endpoint = "https://other.example/v1", cost_usd = 0.0005, latency_ms = 450, quality = 0.88 }
 
 [delegation.local_models]
 tiny = { path = "./models/tiny.gguf", cost_usd = 0.00005, latency_ms = 150, quality = 0.75 }
 
 [delegation.learning]
 enabled = true
-exploration = 0.03
+exploration = 0.02
 half_life = 300
 min_outcomes = 12
 min_quality = 0.98
@@ -157,7 +154,7 @@ class Trace:
 
     def moments(self) -> Iterator[tuple[Call, Truth]]:
         epochs = [*self.epochs, (len(self.calls), ())]
-        for (start, truth), (end, _) in zip(epochs, epochs[1:], strict=False):
+        for (start, truth), (end, _) in pairwise(epochs):
             for call in self.calls[start:end]:
                 yield call, truth
 
@@ -236,7 +233,7 @@ class World:
             row[t] = min(0.9, max(0.005, row[t] * self.chance.lognormvariate(0, 0.5)))
 
 
-def trace(seed: int, checks: int, length: int = CALLS, per_change: float = CALLS_PER_CHANGE) -> Trace:
+def trace(seed: int, checks: int, length: int, per_change: float) -> Trace:
     chance = Random(f"routing {seed}")
     world = World(chance)
     epochs = [(0, world.truth())]
@@ -444,9 +441,29 @@ ROUTERS: dict[str, tuple[Callable[[int], Router], bool]] = {
 # ---------------------------------------------------------------- what came of it
 
 
+class Scenario(NamedTuple):
+    name: str
+    #: by how many checks an answer is judged: the fewer, the noisier
+    checks: int
+    calls_per_change: float
+    routers: tuple[str, ...]
+
+
+ALL = tuple(ROUTERS)
+FEW = ("always-best", "static", "adaptive", "oracle")
+SCENARIOS = (
+    Scenario("20 checks, a change every 25 000 calls", 20, 25_000, ALL),
+    Scenario("5 checks, a change every 25 000 calls", 5, 25_000, FEW),
+    Scenario("pass or fail, a change every 25 000 calls", 1, 25_000, FEW),
+    Scenario("harsh: 5 checks, a change every 4 000 calls", 5, 4_000, FEW),
+)
+#: the scenario in which the figures must be reached
+JUDGED = SCENARIOS[0]
+
+
 @dataclass(slots=True)
 class Tally:
-    """Of the calls after warm-up: means of the truth about what was chosen."""
+    """Means over the calls after warm-up, by the truth about what was chosen."""
 
     optimal: float = 0.0
     strictly: float = 0.0
@@ -465,7 +482,7 @@ def run(name: str, seed: int, checks: int, length: int, per_change: float) -> Ta
             for target, arm in enumerate(given.epochs[0][1][call.kind]):
                 router.learn(call, target, outcome(call, arm, checks))
     tally = Tally()
-    skipped = int(length * WARM_UP / CALLS)
+    skipped = length * WARM_UP // CALLS
     for at, (call, truth) in enumerate(given.moments()):
         arms = truth[call.kind]
         chosen = router.choose(call, arms)
@@ -487,3 +504,137 @@ def regret(arms: tuple[Arm, ...], arm: Arm) -> float:
     top = arms[best(arms)]
     again = top.cost if arm.quality < MIN_QUALITY * top.quality - TOLERANCE else 0.0
     return max(0.0, arm.cost + again - arms[oracle(arms)].cost)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One router in one scenario: medians over the seeds, and the worst seed."""
+
+    scenario: str
+    router: str
+    optimal: float
+    optimal_worst: float
+    strictly: float
+    #: dollars per 1 000 calls, and as a share of what always-best costs on the same seed
+    cost: float
+    cost_share: float
+    cost_share_worst: float
+    quality: float
+    quality_share: float
+    quality_share_worst: float
+    latency_ms: float
+    regret: float
+
+
+def row(scenario: Scenario, router: str, tallies: Sequence[Tally], tops: Sequence[Tally]) -> Row:
+    def middle(figures: Sequence[float]) -> float:
+        return statistics.median(figures)
+
+    cost_shares = [each.cost / top.cost for each, top in zip(tallies, tops, strict=True)]
+    quality_shares = [each.quality / top.quality for each, top in zip(tallies, tops, strict=True)]
+    return Row(
+        scenario=scenario.name,
+        router=router,
+        optimal=middle([each.optimal for each in tallies]),
+        optimal_worst=min(each.optimal for each in tallies),
+        strictly=middle([each.strictly for each in tallies]),
+        cost=1000 * middle([each.cost for each in tallies]),
+        cost_share=middle(cost_shares),
+        cost_share_worst=max(cost_shares),
+        quality=middle([each.quality for each in tallies]),
+        quality_share=middle(quality_shares),
+        quality_share_worst=min(quality_shares),
+        latency_ms=middle([each.latency for each in tallies]),
+        regret=1000 * middle([each.regret for each in tallies]),
+    )
+
+
+def rows(length: int, seeds: Sequence[int]) -> list[Row]:
+    with ProcessPoolExecutor() as pool:
+        jobs = {
+            (scenario, router): [
+                pool.submit(run, router, seed, scenario.checks, length, scenario.calls_per_change)
+                for seed in seeds
+            ]
+            for scenario in SCENARIOS
+            for router in scenario.routers
+        }
+        found = {key: [job.result() for job in each] for key, each in jobs.items()}
+    return [
+        row(scenario, router, tallies, found[scenario, "always-best"])
+        for (scenario, router), tallies in found.items()
+    ]
+
+
+def verdicts(found: Sequence[Row]) -> list[tuple[str, str, bool]]:
+    """What was to be reached, what was, and whether it is enough."""
+    ours = next(each for each in found if each.scenario == JUDGED.name and each.router == "adaptive")
+    return [
+        ("optimal choices >= 95 %", f"{ours.optimal:.1%}", ours.optimal >= 0.95),
+        ("cost <= 80 % of always-best", f"{ours.cost_share:.1%}", ours.cost_share <= 0.8),
+        ("quality >= 98 % of always-best", f"{ours.quality_share:.1%}", ours.quality_share >= 0.98),
+    ]
+
+
+HEAD = (
+    "router", "optimal", "worst", "strictly", "$ / 1000", "of best", "worst", "quality", "of best", "worst",
+    "ms", "regret",
+)  # fmt: skip
+
+
+def cells(each: Row) -> tuple[str, ...]:
+    return (
+        each.router,
+        f"{each.optimal:.1%}",
+        f"{each.optimal_worst:.1%}",
+        f"{each.strictly:.1%}",
+        f"{each.cost:.3f}",
+        f"{each.cost_share:.1%}",
+        f"{each.cost_share_worst:.1%}",
+        f"{each.quality:.4f}",
+        f"{each.quality_share:.1%}",
+        f"{each.quality_share_worst:.1%}",
+        f"{each.latency_ms:.0f}",
+        f"{each.regret:.3f}",
+    )
+
+
+def show(found: Sequence[Row]) -> None:
+    table = [HEAD, *map(cells, found)]
+    widths = [max(len(line[at]) for line in table) for at in range(len(HEAD))]
+
+    def line(words: Sequence[str]) -> str:
+        first, *rest = (word.rjust(width) for word, width in zip(words, widths, strict=True))
+        return "  ".join((first.strip().ljust(widths[0]), *rest))
+
+    for scenario in SCENARIOS:
+        print(f"\n{scenario.name}")
+        print(line(HEAD))
+        for each in found:
+            if each.scenario == scenario.name:
+                print(line(cells(each)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="routing while the world drifts")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--quick", action="store_true", help="short traces, three seeds; judges nothing")
+    options = parser.parse_args()
+    length, seeds = (10_000, SEEDS[:3]) if options.quick else (CALLS, SEEDS)
+    found = rows(length, seeds)
+    judged = verdicts(found)
+    if options.json:
+        reached = [{"reach": what, "got": got, "reached": yes} for what, got, yes in judged]
+        json.dump({"rows": [asdict(each) for each in found], "verdicts": reached}, sys.stdout, indent=2)
+        print()
+    else:
+        print(f"routing, {length} calls, {len(seeds)} seeds; medians, and the worst seed beside them")
+        show(found)
+        print(f"\nadaptive, {JUDGED.name}:")
+        for what, got, yes in judged:
+            print(f"  {what}: {got}  {'reached' if yes else 'MISSED'}")
+    return 0 if options.quick or all(yes for *_, yes in judged) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

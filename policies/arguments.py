@@ -124,9 +124,10 @@ class ArgumentCondition:
         if wanted is None:
             return True
         given = facts.arg_types
+        if not given and facts.function.variadic:
+            return None  # the declared types are those of other calls
         count = len(given) if given else len(declared)
         if count < len(wanted) or (count > len(wanted) and not self.open):
-            # a rest parameter or another arity may still take as many
             return False if given else None
         answer: bool | None = True
         for place, name in enumerate(wanted):

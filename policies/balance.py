@@ -1,13 +1,14 @@
 """Choosing a replica of a target by load, which is given as data.
 
-`least_loaded` looks at all replicas. `one_of_two` looks at two that a hash of the call draws, and takes the less
-loaded of them: the power of two choices (Mitzenmacher 2001). With loads that are known late, many callers that
-all look for the least loaded replica run to the same one; with two choices they do not, and the longest queue is
-still only a little longer than it must be.
+`least_loaded` looks at all replicas. `one_of_two` looks at two that a hash of the call draws, and takes the
+less loaded of them: the power of two choices (Mitzenmacher 2001). With loads that are known late, many callers
+that all look for the least loaded replica run to the same one; with two choices they do not, and the longest
+queue is still only a little longer than it must be.
 
 Load is calls under way, the next one included, as a share of capacity, times the measured time of a call: how
-long the new call has to wait. A replica without a capacity counts as one of `UNBOUNDED`; one that was not measured
-as the fastest of those that were, so that it gets its chance. One that is full or unhealthy is never chosen.
+long the new call has to wait. A replica without a capacity counts as one of `UNBOUNDED`; one that was not
+measured as the fastest of those that were, so that it gets its chance. One that is full or unhealthy is never
+chosen.
 
 Both functions are pure: the same replicas and key give the same choice.
 """

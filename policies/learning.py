@@ -1,16 +1,17 @@
 """Choosing by what was learnt: which target is the best buy, and which is worth a trial.
 
-A target is *known* for a kind of task after `min_outcomes` outcomes of it. Good enough is one whose quality is at
-least `min_quality` of the best known one's. All qualities are known only so well, to a standard error. Doubt
-speaks for the cheaper targets by `HOPE` of it, since a wrong choice of one is soon found out, by its own outcomes;
-for the target that is chosen by `HOLD`, since a choice should not flap between what noise alone tells apart; and
-against the best one by `CAUTION`, since the best of several guesses is too high a guess. Of those that are good
-enough the one with the lowest score is taken, the chosen one unless another is better by more than `MARGIN`.
+A target is *known* for a kind of task after `min_outcomes` outcomes of it. Good enough is one whose quality is
+at least `min_quality` of the best known one's. All qualities are known only so well, to a standard error. Doubt
+speaks for the cheaper targets by `HOPE` of it, since a wrong choice of one is soon found out, by its own
+outcomes; for the target that is chosen by `HOLD`, since a choice should not flap between what noise alone tells
+apart; and against the best one by `CAUTION`, since the best of several guesses is too high a guess. Of those
+that are good enough the one with the lowest score is taken, the chosen one unless another is better by more
+than `MARGIN`.
 
-A trial is worth what it may save times how likely it is to change what is believed: a target's quality is normal
-around its mean, with an error that grows while nothing is heard of it. Where trials are worth much, more calls
-are trials: a sign that a cheaper target has become good enough is followed at once, with what was saved up while
-there was none.
+A trial is worth what it may save times how likely it is to change what is believed: a target's quality is
+normal around its mean, with an error that grows while nothing is heard of it. Where trials are worth much, more
+calls are trials: a sign that a cheaper target has become good enough is followed at once, with what was saved
+up while there was none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from math import erf, sqrt
 from typing import Final, NamedTuple
 
 from policies.context import fingerprint
-from policies.learnt import NO_KIND, NO_LEVEL, STALE, Arm, Kind, LearntState, failing
+from policies.learnt import NO_KIND, NO_LEVEL, STALE, Kind, LearntState, failing
 from policies.plan import Expected
 from policies.schema import Learning, Weights
 
@@ -37,15 +38,17 @@ DOUBTED: Final = 2.0
 WIDE: Final = 0.15
 #: chance that a target of which nothing is known is good enough
 UNKNOWN: Final = 0.5
-#: trials that a kind of task might have had, in `min_outcomes`, by which all targets that it may have were tried
+#: trials that a kind of task might have had, in `min_outcomes`, by which all targets that it may have were
+#: tried
 YOUNG: Final = 20
-#: what a trial of a target is worth of which nothing was heard for long: anything may have happened to it; and the
-#: share of that for one which is dearer than the chosen one
+#: what a trial of a target is worth of which nothing was heard for long: anything may have happened to it; and
+#: the share of that for one which is dearer than the chosen one
 NEWS: Final = 0.1
 DEAR: Final = 0.3
 #: what any trial is worth, so that their worths have a sum
 FLOOR: Final = 1e-6
-#: share of a kind's calls that are trials, in `exploration`s: where none is worth anything, and for each worth 1
+#: share of a kind's calls that are trials, in `exploration`s: where none is worth anything, and for each worth
+#: 1
 CALM: Final = 0.3
 EAGER: Final = 20.0
 #: largest share of a kind's calls that are trials
@@ -87,8 +90,7 @@ class Choice:
 def estimate(state: LearntState, kind: Kind, name: str, half_life: float) -> Estimate:
     """What is known of the target `name`, of which there are outcomes."""
     level, arm = state.levels.get(name, NO_LEVEL), kind.arms[name]
-    fails = failing(arm, level, kind.outcomes - arm.at, state.seen, half_life)
-    quality = arm.answers * (1 - fails)
+    quality = arm.answers * (1 - failing(arm, level, state.seen, half_life))
     error = _error(arm.variance, arm.weight)
     return Estimate(name, arm.seen, quality, error, arm.cost * level.price, arm.latency * level.pace)
 
@@ -124,7 +126,7 @@ def choose(
 
 
 def _scores(good: list[Estimate], weights: Weights, standing: str | None) -> dict[str, float]:
-    """By target name, lower is better: shares of the highest cost and latency, and the quality that is missing."""
+    """By target name, lower is better: shares of the highest cost and latency, and missing quality."""
     whole = weights.cost + weights.latency + weights.quality or 1.0
     dearest = max([each.cost_usd for each in good]) or 1.0
     slowest = max([each.latency_ms for each in good]) or 1.0
@@ -223,10 +225,10 @@ def on_trial(
 def worths(state: LearntState, kind: Kind, choice: Choice, learning: Learning) -> dict[str, float]:
     """What a trial is worth of each target of which something is known, but the chosen one.
 
-    Two mistakes can be found out. A cheaper target may be good enough against what is believed: that is worth what
-    it would save times how likely it is, divided between the target and the best one by what each adds to the
-    doubt. And a target may be so good that the chosen one is not good enough: that is worth the price of a call.
-    Either counts as far as one more outcome may change what is believed.
+    Two mistakes can be found out. A cheaper target may be good enough against what is believed: that is worth
+    what it would save times how likely it is, divided between the target and the best one by what each adds to
+    the doubt. And a target may be so good that the chosen one is not good enough: that is worth the price of a
+    call. Either counts as far as one more outcome may change what is believed.
     """
     pick, best, share = choice.pick, choice.best, learning.min_quality
     doubts = {name: _doubt(state, kind, name, learning) for name in kind.arms}
@@ -254,7 +256,8 @@ def worths(state: LearntState, kind: Kind, choice: Choice, learning: Learning) -
 def _news(kind: Kind, name: str, learning: Learning) -> float:
     """How likely something happened since the last outcome of a target that nothing known points to."""
     idle = kind.outcomes - kind.arms[name].at
-    return NEWS * (1 - 0.5 ** (idle / learning.half_life))
+    fresh: float = 0.5 ** (idle / learning.half_life)
+    return NEWS * (1 - fresh)
 
 
 def _chance(gap: float, doubt: float) -> float:

@@ -1,21 +1,22 @@
-"""What was learnt of targets from the outcomes of calls: immutable data, and the step from one state to the next.
+"""What was learnt of targets from the outcomes of calls: immutable data, and the step to the next state.
 
-For each kind of task and each target (an *arm*) there are running means of quality, cost and latency. Old outcomes
-fade: after `half_life` outcomes of the arm one counts half (discounting, after Garivier & Moulines 2011), and
-with every `STALE` half-lives of other outcomes in that kind of task all of them do. Three things make the means
-follow a world that changes faster than that:
+For each kind of task and each target (an *arm*) there are running means of quality, cost and latency. Old
+outcomes fade: after `half_life` outcomes of the arm one counts half (discounting, after Garivier & Moulines
+2011), and with every `STALE` half-lives of other outcomes in that kind of task all of them do. Three things
+make the means follow a world that changes faster than that:
 
-- A sudden change of quality is found by comparing the latest answers, every suffix of up to `WINDOW` of them, with
-  the mean, in the manner of window-limited likelihood ratio tests (Willsky & Jones 1976; Lai 1995). How surprising
-  a suffix is says Bernstein's inequality: its exponent, `s² / 2(k·v + R·|s|/3)` for a sum `s` of `k` residuals of
-  variance `v` bounded by `R`. Residuals are cut at three standard deviations, so that one bad answer of a good
-  target is no change. Beyond `SURPRISE` the arm forgets what was before the suffix.
+- A sudden change of quality is found by comparing the latest answers, every suffix of up to `WINDOW` of them,
+  with the mean, in the manner of window-limited likelihood ratio tests (Willsky & Jones 1976; Lai 1995). How
+  surprising a suffix is says Bernstein's inequality: its exponent, `s² / 2(k·v + R·|s|/3)` for a sum `s` of `k`
+  residuals of variance `v` bounded by `R`. Residuals are cut at three standard deviations, so that one bad
+  answer of a good target is no change. Beyond `SURPRISE` the arm forgets what was before the suffix.
 - Prices, speed and failures belong to the target more than to the task. Each target has a level of each, and an
-  arm's cost is its own share times the level: one outcome in one kind of task tells all others that prices moved.
-  The share of failures is the target's, unless an arm's own is clearly higher.
+  arm's cost is its own share times the level: one outcome in one kind of task tells all others that prices
+  moved. The share of failures is the target's, unless an arm's own is clearly higher.
 - A change of quality of one arm makes what is known of the target in other tasks doubtful (`moved_at`).
 
-Costs and latencies are averaged as logarithms: they are typical ones, and a few giant requests do not count much.
+Costs and latencies are averaged as logarithms: they are typical ones, and a few giant requests do not count
+much.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ PRIOR_WEIGHT: Final = 10.0
 LEAST_VARIANCE: Final = 1e-4
 #: half-lives of outcomes of other arms after which what is known of an arm counts half
 STALE: Final = 5.0
-#: half-lives of outcomes of other targets after which a target's failures count half
+#: half-lives of any outcomes after which a target's failures count half while nothing is heard of it
 FORGIVE: Final = 3.0
 #: outcomes that an arm's own share of failures is made of, and standard deviations from that of its target from
 #: which it counts
@@ -101,8 +102,8 @@ class Arm(NamedTuple):
     weight: float
     answers: float
     variance: float
-    #: typical cost (dollars) and latency (milliseconds) of answers, each as a multiple of the target's level; 0:
-    #: there was no answer yet
+    #: typical cost (dollars) and latency (milliseconds) of answers, each as a multiple of the target's level;
+    #: 0: there was no answer yet
     cost: float
     latency: float
     #: `Kind.outcomes` and `LearntState.seen` at its last outcome
@@ -195,9 +196,8 @@ def _learnt(
 ) -> tuple[Arm, Level]:
     """Arm and level after one more outcome."""
     failed = not feedback.success
-    idle = (outcomes - 1 - arm.at) / half_life
-    weight = arm.weight * 0.5 ** (idle / STALE)
-    tries = min(arm.tries * 0.5 ** (idle / FORGIVE) + 1, OWN_FAILURES)
+    weight = arm.weight * 0.5 ** ((outcomes - 1 - arm.at) / (STALE * half_life))
+    tries = min(arm.tries * 0.5 ** ((seen - 1 - arm.at_all) / (FORGIVE * half_life)) + 1, OWN_FAILURES)
     mean, variance, recent, moved = arm.answers, arm.variance, arm.recent, False
     if not failed:
         weight, mean, variance, recent, moved = _answered(arm, weight, feedback.worth, half_life)
@@ -229,7 +229,7 @@ def _learnt(
 def _answered(
     arm: Arm, weight: float, worth: float, half_life: float
 ) -> tuple[float, float, float, tuple[float, ...], bool]:
-    """Weight, mean, variance and latest answers after one more; whether they began anew after a sudden change."""
+    """Weight, mean, variance and latest answers after one more; whether they began anew after a change."""
     recent = (*arm.recent[1 - WINDOW :], worth)
     due = weight and (arm.seen < WINDOW or arm.seen % EVERY == 0)
     changed = change(recent, arm.answers, arm.variance, weight) if due else 0
@@ -254,10 +254,9 @@ def change(recent: tuple[float, ...], mean: float, variance: float, weight: floa
         variance: of single answers.
     """
     bound = 3 * sqrt(variance)
-    most, length, total, count = SURPRISE, 0, 0.0, 0
-    for worth in reversed(recent):
+    most, length, total = SURPRISE, 0, 0.0
+    for count, worth in enumerate(reversed(recent), 1):
         off = worth - mean
-        count += 1
         total += bound if off > bound else -bound if off < -bound else off
         expected = count * variance * (1 + count / weight)  # the mean itself is known only so well
         exponent = total * total / (2 * (expected + bound * abs(total) / 3))
@@ -281,15 +280,10 @@ def _remembered(level: Level, seen: int, half_life: float) -> tuple[float, float
     return level.fails * fresh, level.weight * fresh
 
 
-def failing(arm: Arm, level: Level, idle: int, seen: int, half_life: float) -> float:
-    """Share of failures to expect of an arm: that of its target, or its own if that is clearly higher.
-
-    Args:
-        idle: outcomes of the kind of task since the arm's last.
-        seen: `LearntState.seen`.
-    """
+def failing(arm: Arm, level: Level, seen: int, half_life: float) -> float:
+    """Share of failures to expect of an arm: that of its target, or its own if that is clearly higher."""
     fails, pooled = _remembered(level, seen, half_life)
     fails *= pooled / (pooled + FORGIVEN)
-    tries = arm.tries * 0.5 ** (idle / (FORGIVE * half_life))
+    tries = arm.tries * 0.5 ** ((seen - arm.at_all) / (FORGIVE * half_life))
     expected = fails * tries
     return arm.fails if arm.fails * tries > expected + TOO_MANY * sqrt(expected + 1) else fails

@@ -5,12 +5,13 @@ Two sources, joined:
 - Past calls. How often one function was called after another, in runs that are over: first-order Markov counts,
   discounted, so that one left behind `half_life` times ago counts half.
 - The program. `call_order` walks its call graph from the top level, in the order of the text. That a function
-  follows another there counts as `PROGRAM` observations, so that it says all about a new program and little about
-  one whose runs were seen.
+  follows another there counts as `PROGRAM` observations, so that it says all about a new program and little
+  about one whose runs were seen.
 
-`predict` answers, for each function, how likely it is to be called within the next `steps` calls: the probability
-that a walk of the Markov chain passes it. A model is needed if one of its functions is; `needed_targets` says so
-under a map from functions to targets, which an engine's plans give. Everything here is data in, data out.
+`predict` answers, for each function, how likely it is to be called within the next `steps` calls: the
+probability that a walk of the Markov chain passes it. A model is needed if one of its functions is;
+`needed_targets` says so under a map from functions to targets, which an engine's plans give. Everything here is
+data in, data out.
 """
 
 from __future__ import annotations

@@ -93,6 +93,9 @@ class FunctionInfo:
     labels: frozenset[str] = frozenset()
     #: ids of the capabilities that its body may call; `*` if one of them is known only when it runs
     capabilities: frozenset[str] = frozenset()
+    #: whether calls may bring more or fewer arguments than there are `parameters`, or others: the function has
+    #: a rest parameter or several arities
+    variadic: bool = False
 
 
 class ByArguments:

@@ -49,12 +49,13 @@ def _nodes(unit: ir.Unit) -> Iterator[ir.Node]:
 
 
 def describe(node: ir.Lambda, module: str | None, capabilities: frozenset[str] = frozenset()) -> FunctionInfo:
-    """The facts about one function. Of several arities the first counts."""
+    """The facts about one function. Of several arities the first counts; what they return may be `any`."""
     from rtfs.ir_codec import content_hash
     from rtfs.types.parser import type_text
 
     arity = node.arities[0]
     params = [*arity.params, *([arity.rest] if arity.rest else [])]
+    returns = {each.returns for each in node.arities}
     name = node.name
     if name is None:
         name = f"fn@{node.span.line}:{node.span.column}" if node.span else "fn"
@@ -63,11 +64,12 @@ def describe(node: ir.Lambda, module: str | None, capabilities: frozenset[str] =
         doc=node.doc,
         parameters=tuple(param.local.name for param in params),
         parameter_types=tuple("any" if param.type is None else type_text(param.type) for param in params),
-        return_type="any" if arity.returns is None else type_text(arity.returns),
+        return_type="any" if arity.returns is None or len(returns) > 1 else type_text(arity.returns),
         hint=node.hint,
         metadata=dict(node.metadata),
         ir_hash=content_hash(node),
         capabilities=capabilities,
+        variadic=arity.rest is not None or len(node.arities) > 1,
     )
 
 

@@ -1,8 +1,10 @@
-"""`AdaptiveEngine`: the choice among allowed targets follows what calls of them turned out to cost and to be worth.
+"""`AdaptiveEngine`: the choice among allowed targets follows what their calls turned out to cost and be worth.
 
-Off unless `learning.enabled` is set; then the plan of the engine inside passes unchanged, and outcomes are ignored.
+Off unless `learning.enabled` is set; then the plan of the engine inside passes unchanged, and outcomes are
+ignored.
 
-It has a say only where the policy leaves a choice, and only among targets that the policy's author named for it:
+It has a say only where the policy leaves a choice, and only among targets that the policy's author named for
+it:
 
 - a rule with `choose = "best"`: the rule's targets that no hard rule forbids and no ceiling excludes;
 - `default_target`: that target and those of `delegation.fallback` that no hard rule forbids.
@@ -10,11 +12,11 @@ It has a say only where the policy leaves a choice, and only among targets that 
 All other plans pass unchanged, and so do those that run the function's own body: nothing is learnt of that.
 A target whose circuit is open is neither chosen nor tried.
 
-The choice is that of `policies.learning`: of the targets that are good enough the one with the best score by the
-rule's weights. Until the target that the policy would take is known by `min_outcomes` outcomes, its plan stands;
-no other is taken before it is as well known, but for trials. Trials (exploration) take the share
-`learning.exploration` of all outcomes and no more: what is left of that share is counted and may be saved up, so
-that a sign of change can be followed at once. Which calls are trials says a hash of seed, version, and call.
+The choice is that of `policies.learning`: of the targets that are good enough the one with the best score by
+the rule's weights. Until the target that the policy would take is known by `min_outcomes` outcomes, its plan
+stands; no other is taken before it is as well known, but for trials. Trials (exploration) take the share
+`learning.exploration` of all outcomes and no more: what is left of that share is counted and may be saved up,
+so that a sign of change can be followed at once. Which calls are trials says a hash of seed, version, and call.
 
 What was learnt is a `LearntState`. Decisions see one that is replaced in steps: when another target becomes the
 choice for a kind of task, when the trials are used up, and every `step` outcomes. Each step is a new version;
@@ -53,8 +55,8 @@ class AdaptiveEngine(Decorator):
     """Learns which of the targets that the engine inside may choose among is the best buy.
 
     Args:
-        state: what was learnt before, such as `LearntState.from_data` read it.
-        kind_of: the kind of task of a function by its symbol; functions of one kind share what was learnt. None:
+        state: what was learnt before, such as `LearntState.from_data` read it. kind_of: the kind of task of a
+        function by its symbol; functions of one kind share what was learnt. None:
             each function is a kind of its own.
         step: outcomes from one version to the next where nothing else calls for one.
     """
@@ -188,8 +190,8 @@ class AdaptiveEngine(Decorator):
     ) -> DelegationPlan:
         learning = self._learning
         why = (
-            f"`{call.fn_symbol}` tries `{candidate.name}`, to learn: {state.explored} of {state.seen} outcomes were "
-            f"spent on that, up to {learning.exploration:.3g} of them may; otherwise: {plan.reasoning}"
+            f"`{call.fn_symbol}` tries `{candidate.name}`, to learn: {state.explored} of {state.seen} "
+            f"outcomes were spent on that, {learning.exploration:.3g} of all may; otherwise: {plan.reasoning}"
         )
         expected = expected_now(candidate, self._current.world)
         return self._changed(plan, call, candidate, state, why, expected, is_trial=True)
@@ -202,11 +204,11 @@ class AdaptiveEngine(Decorator):
         choice: Choice,
         state: LearntState,
     ) -> DelegationPlan:
-        pick = choice.pick
-        learning = self._learning
+        pick, learning = choice.pick, self._learning
         why = f"`{call.fn_symbol}` goes to {_figures(pick)}"
         if pick.target != choice.best.target:
-            why += f"; good enough is {choice.bar:.3f}, {learning.min_quality:g} of the best, {_figures(choice.best)}"
+            share, best = learning.min_quality, _figures(choice.best)
+            why += f"; good enough is {choice.bar:.3f}, {share:g} of the best, {best}"
         rejected = tuple(
             Rejection(target=offered[each.target].target, reason=_against(each, choice), because=plan.because)
             for each in choice.known

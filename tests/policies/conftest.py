@@ -37,6 +37,7 @@ def call() -> Callable[..., CallContext]:
         declared: tuple[str, ...] = ("any",),
         labels: frozenset[str] | set[str] = frozenset(),
         capabilities: frozenset[str] | set[str] = frozenset(),
+        variadic: bool = False,
         hint: DelegationHint | None = None,
         metadata: DelegationMetadata | None = None,
         **runtime: object,
@@ -52,6 +53,7 @@ def call() -> Callable[..., CallContext]:
             ir_hash="0" * 64,
             labels=frozenset(labels),
             capabilities=frozenset(capabilities),
+            variadic=variadic,
         )
         facts = RuntimeFacts(**runtime)  # type: ignore[arg-type]
         made = CallFacts(function=function, arg_types=types, size=size, runtime=facts)

@@ -76,6 +76,18 @@ def test_types(
     assert condition.holds(facts, trust_declared=False) is not_trusting
 
 
+@pytest.mark.parametrize("types", [("string",), ("integer",), ("any",), ("any", "..."), ("string", "...")])
+def test_declared_types_say_nothing_of_the_calls_of_other_arities(
+    call: Callable[..., CallContext], types: tuple[str, ...]
+) -> None:
+    condition = ArgumentCondition.of(Rule(arg_types=types))
+    assert condition is not None
+    unknown = call(declared=("string",), variadic=True).facts
+    assert condition.holds(unknown, trust_declared=True) is None
+    known = call(declared=("string",), types=("string",), variadic=True).facts
+    assert condition.holds(known, trust_declared=True) is (types[0] != "integer")
+
+
 SIZES = [
     (Rule(min_size=10), {None: None, 9: False, 10: True, 11: True}, (9,)),
     (Rule(max_size=10), {None: None, 9: True, 10: True, 11: False}, (10,)),

@@ -81,7 +81,7 @@ def test_of_two_the_most_loaded_is_never_taken_if_it_is_the_only_one(replicas: l
 
 
 def test_two_choices_keep_queues_even() -> None:
-    """A thousand calls, none of which ends: of two choices the longest queue is near the mean, of one it is not."""
+    """A thousand calls, none of which ends: with two choices no queue is much longer than the mean."""
     longest = {}
     for name, choices in (("two", 2), ("one", 1)):
         queues = dict.fromkeys([f"r{number}" for number in range(20)], 0)

@@ -39,6 +39,22 @@ CAPABILITIES: list[tuple[str, set[str]]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "types", "returns", "variadic"),
+    [
+        ("(defn f [x : int] : string x)", ("int",), "string", False),
+        ("(defn f [] 1)", (), "any", False),
+        ("(defn f [x : int & more] : string x)", ("int", "any"), "string", True),
+        ("(defn f ([x : int] : string x) ([x y] : string y))", ("int",), "string", True),
+        ("(defn f ([x : int] : string x) ([x y] : int y))", ("int",), "any", True),
+        ("(defn f ([x : int] : string x) ([] 1))", (), "any", True),
+    ],
+)
+def test_types_of_several_arities(text: str, types: tuple[str, ...], returns: str, variadic: bool) -> None:
+    ((_, info),) = functions_of(rtfs.compile(text).unit)
+    assert (info.parameter_types, info.return_type, info.variadic) == (types, returns, variadic)
+
+
 def capabilities(text: str) -> dict[str, set[str]]:
     return {info.symbol: set(info.capabilities) for _, info in functions_of(rtfs.compile(text).unit)}
 

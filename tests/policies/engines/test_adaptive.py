@@ -225,8 +225,9 @@ def test_failures_count_against_a_target(current: Make, call: Call) -> None:
 def test_confidence_stands_for_quality_where_nobody_judged(current: Make, call: Call) -> None:
     engine = adaptive(current(DEFAULT + TARGETS + learning(exploration=0.0)))
     for target, confidence in (("best", 0.9), ("middle", 0.88), ("cheap", 0.3)) * 100:
-        seen = Observation(fn_symbol="f", task=0, target=f"remote-{target}", cause=None,
-                           cost_usd=SAME[f"remote-{target}"][1], latency_ms=1.0, confidence=confidence)  # fmt: skip
+        name = f"remote-{target}"
+        seen = Observation(fn_symbol="f", task=0, target=name, cause=None, cost_usd=SAME[name][1],
+                           latency_ms=1.0, confidence=confidence)  # fmt: skip
         engine.observe(seen)
     assert target_name(engine.plan(call()).target) == "remote-middle"
 

@@ -62,7 +62,9 @@ class Policies:
             table["default_target"] = pick.choice(self.targets)
         if pick.random() < 0.7:
             table["fallback"] = self._chain(1, 3)
-        maybe(pick, table, self.strict * 0.5, max_cost_usd=lambda: pick.choice((0.0, 0.002, 0.02, 0.3)))
+        maybe(
+            pick, table, self.strict * 0.5, max_cost_usd=lambda: pick.choice((0.0, 0.0015, 0.005, 0.012, 0.3))
+        )
         maybe(pick, table, 0.2, timeout_ms=lambda: pick.choice((500.0, 5_000.0)))
         maybe(pick, table, 0.1, enable_l4_cache=False)
         maybe(pick, table, 0.3, weights={"cost": pick.random(), "latency": 1, "quality": 2.0})
@@ -193,7 +195,7 @@ class Policies:
         if pick.random() < 0.4:
             rule["fallback"] = self._chain(0, 2, rule["targets"])
         maybe(pick, rule, 0.4, choose="best", weights={"cost": 1, "latency": pick.random(), "quality": 1.0})
-        maybe(pick, rule, 0.2, max_cost_usd=lambda: pick.choice((0.001, 0.01, 0.3)))
+        maybe(pick, rule, 0.4, max_cost_usd=lambda: pick.choice((0.001, 0.0015, 0.005, 0.012, 0.3)))
         maybe(pick, rule, 0.15, max_latency_ms=60.0, min_quality=0.5)
         maybe(pick, rule, 0.6, min_confidence=lambda: pick.choice((0.5, 0.9)))
         maybe(pick, rule, 0.1, cache={"tier": pick.choice(("none", "l2"))})

@@ -90,7 +90,7 @@ class Programs(Expressions):
         self.callable.append(function)
         if function.takes_more:
             return f"{start}[{listed} & more] {returns}{body})"
-        if function.parameters and not returns and pick.random() < 0.1:
+        if function.parameters and not returns and pick.random() < 0.2:
             return f"{start}([{listed}] {body}) {_other_arity(name, function)})"
         return f"{start}[{listed}] {returns}{body})"
 

@@ -25,6 +25,7 @@ from policies.engines.swappable import SwappableEngine
 from policies.explain import explain, explained
 from policies.health import HealthTracker
 from policies.l1_cache import L1Cache
+from policies.learnt import Feedback
 from policies.ledger import Ledger
 from policies.load import load_policy
 from policies.observe import MemoryMeter
@@ -170,7 +171,16 @@ class Setting:
         return Suggesting(engine, names, seed) if "metadata" in self.parts else engine
 
     def _learning(self, inner: DelegationEngine) -> DelegationEngine:
+        """An engine that has learnt something, true or not."""
         self.learner = AdaptiveEngine(inner, self.current, step=4)
+        for symbol in (*words.SYMBOLS, *(f"{words.MODULE}/{name}" for name in words.MODULE_NAMES)):
+            for name in self.watch.oracle.targets:
+                cost_usd, confidence = self.pick.choice(((0.0, 1.0), (0.1, 0.2)))
+                outcome = Feedback(
+                    fn_symbol=symbol, target=name, success=True, cost_usd=cost_usd, confidence=confidence
+                )
+                for _ in range(self.pick.choice((0, 4))):
+                    self.learner.observe(outcome)
         return self.learner
 
     def _pin(self, l1: L1Cache, program: Program, facts: RuntimeFacts) -> None:
