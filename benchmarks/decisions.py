@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.measure import Row, report, text_of
 from policies.context import CallContext, CallFacts
 from policies.engines.standard import standard_engine
-from policies.load import load_policy
+from policies.file.load import load_policy
+from policies.file.policy import Policy
 from policies.plan import DelegationPlan
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
+from policies.rules.rulebook import Current, Rulebook
 from policies.world import World
 from rtfs.delegation import FunctionInfo, RuntimeFacts
 

@@ -16,12 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import rtfs
 from benchmarks.measure import Row, alternate, bound, ratio, report
-from policies.delegate import PolicyDelegate
 from policies.engines.standard import standard_engine
-from policies.guard import guard
-from policies.load import load_policy
-from policies.rulebook import Current, Rulebook
-from policies.runner import Clock
+from policies.file.load import load_policy
+from policies.rules.rulebook import Current, Rulebook
+from policies.running.delegate import PolicyDelegate
+from policies.running.guard import guard
+from policies.running.runner import Clock
 from rtfs.delegation import (
     BY_ARGUMENTS,
     ByArguments,

@@ -54,9 +54,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from policies.context import CallContext, CallFacts
 from policies.engines.adaptive import AdaptiveEngine
 from policies.engines.standard import standard_engine
-from policies.learnt import Feedback
-from policies.load import load_policy
-from policies.rulebook import Current, Rulebook
+from policies.file.load import load_policy
+from policies.learning.learnt import Feedback
+from policies.rules.rulebook import Current, Rulebook
 from policies.targets import target_name
 from rtfs.delegation import FunctionInfo
 

@@ -67,7 +67,7 @@ class CallFacts:
     function: FunctionInfo
     #: type of each argument, as `type-name` answers it (`string`, `vector`, …); None where the call decides
     arg_types: tuple[str | None, ...] = ()
-    #: upper bound of the arguments' size, None where not known; see `policies.guard.size_of` for the unit
+    #: upper bound of the arguments' size, None where not known; `policies.running.guard` says what size is
     size: int | None = None
     runtime: RuntimeFacts = RuntimeFacts()  # noqa: RUF009 - frozen
 

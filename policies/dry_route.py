@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Final
 
-from policies.arguments import ANY, KIND_NAMES, declared_names
 from policies.context import CallContext, CallFacts
-from policies.delegate import PolicyDelegate
 from policies.engines.standard import standard_engine
 from policies.explain import Explanation, explained
+from policies.file.policy import Policy
 from policies.plan import DelegationPlan
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.runner import Clock
+from policies.rules.arguments import ANY, KIND_NAMES, declared_names
+from policies.rules.rulebook import Current, Rulebook
+from policies.running.delegate import PolicyDelegate
+from policies.running.runner import Clock
 from rtfs.delegation import BY_ARGUMENTS, FunctionInfo, LocalPure
 from rtfs.errors import Span
 from rtfs.linking import functions_told

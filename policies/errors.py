@@ -65,7 +65,7 @@ class TargetFailed(Exception):
         """Why a target failed.
 
         Args:
-            cause: one of `policies.health.CAUSES`; any other counts as `unknown`.
+            cause: one of `policies.running.health.CAUSES`; any other counts as `unknown`.
             detail: for people; never data of the call.
             retry_after_s: how long the target asks to be left alone.
             cost_usd: what the failure did cost.

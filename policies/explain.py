@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from policies.candidates import Candidate, expected_now
 from policies.context import CallContext
 from policies.engines.policy import able
 from policies.engines.protocol import DelegationEngine
 from policies.plan import Because, DelegationPlan, Expected, Rejection, Stage
-from policies.rulebook import Current, Rulebook
-from policies.scoring import beyond_ceilings, figures, ranked
+from policies.rules.candidates import Candidate, expected_now
+from policies.rules.rulebook import Current, Rulebook
+from policies.rules.scoring import beyond_ceilings, figures, ranked
 from policies.targets import target_name
 from policies.world import World
 from rtfs.delegation import ExecTarget, LocalPure

@@ -27,8 +27,8 @@ from typing import Final
 from cachetools import Cache, FIFOCache, LFUCache, LRUCache, RRCache, TLRUCache
 
 from policies.errors import PolicyError
+from policies.file.schema import Delegation, Eviction
 from policies.plan import DelegationPlan, Stage
-from policies.schema import Delegation, Eviction
 from rtfs.delegation import L4CacheHit
 
 #: decisions that must not outlive the call or the moment that they were made for: a module may be withdrawn,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import rtfs
-from policies.delegate import PolicyDelegate
 from policies.engines.standard import standard_engine
-from policies.load import load_policy
-from policies.rulebook import Current, Rulebook
-from policies.runner import Allowance, Clock, Outcome
+from policies.file.load import load_policy
+from policies.rules.rulebook import Current, Rulebook
+from policies.running.delegate import PolicyDelegate
+from policies.running.runner import Allowance, Clock, Outcome
 from rtfs.cli.main import main
 from rtfs.delegation import ExecTarget, FunctionInfo
 

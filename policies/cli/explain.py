@@ -14,7 +14,7 @@ from rtfs.cli.sources import STDIN, Source, read_program
 
 if TYPE_CHECKING:
     from policies.dry_route import FunctionRoute
-    from policies.policy import Policy
+    from policies.file.policy import Policy
     from rtfs.runtime_facts import RuntimeFacts
 
 _EXAMPLES: Final = (

@@ -11,7 +11,7 @@ from rtfs.cli.sources import STDIN, Source, read_program
 
 if TYPE_CHECKING:
     from policies.errors import PolicyProblem
-    from policies.policy import Policy
+    from policies.file.policy import Policy
 
 DEFAULT: Final = "delegation.toml"
 #: what messages call the policy without any setting
@@ -22,7 +22,7 @@ def policy_in(path: str, *, needs_secrets: bool = True) -> Policy:
     """The policy in the file `path`, or on stdin for `-`, with the overrides of this process's environment.
 
     Args:
-        needs_secrets: see `policies.load.load_policy`.
+        needs_secrets: see `policies.file.load.load_policy`.
 
     Raises:
         UsageError: the file cannot be read, or is no text.
@@ -45,14 +45,14 @@ def policy_in_force(path: str | None) -> Policy:
 
 
 def _loaded(source: Source, needs_secrets: bool) -> Policy:
-    from policies.load import load_policy
+    from policies.file.load import load_policy
 
     return load_policy(source.text, source=source.name, environ=os.environ, needs_secrets=needs_secrets)
 
 
 def overrides() -> list[str]:
     """The variables of this process's environment that override keys of policies."""
-    from policies.environment import PREFIX
+    from policies.file.environment import PREFIX
 
     return sorted(name for name in os.environ if name.upper().startswith(f"{PREFIX}__"))
 

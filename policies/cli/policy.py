@@ -113,7 +113,7 @@ def _parse_show(argv: Sequence[str]) -> Namespace:
 
 def _show(options: Namespace, console: Console) -> Exit:
     from policies.errors import PolicyFileError
-    from policies.toml_out import toml_text
+    from policies.file.toml_out import toml_text
 
     try:
         policy = files.policy_in(options.file, needs_secrets=False)

@@ -13,9 +13,9 @@ from rtfs.cli.console import Console, Exit, UsageError
 from rtfs.cli.sources import STDIN, read_program
 
 if TYPE_CHECKING:
-    from policies.diff import Change
     from policies.dry_route import FunctionRoute
-    from policies.policy import Policy
+    from policies.file.diff import Change
+    from policies.file.policy import Policy
     from rtfs.cli.sources import Source
     from rtfs.runtime_facts import RuntimeFacts
 
@@ -42,8 +42,8 @@ def parse(argv: Sequence[str]) -> Namespace:
 
 def execute(options: Namespace, console: Console) -> Exit:
     """Compare the policies, and the routes of the programs under each."""
-    from policies.diff import diff_policies
     from policies.errors import PolicyFileError
+    from policies.file.diff import diff_policies
     from rtfs.errors import RtfsError
 
     if [options.old, options.new, *options.program].count(STDIN) > 1:
@@ -157,7 +157,7 @@ def _line(change: Change) -> str:
 
 
 def _said(value: Any) -> str:
-    from policies.toml_out import toml_value
+    from policies.file.toml_out import toml_value
 
     if value is None:
         return "not set"

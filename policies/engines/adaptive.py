@@ -12,11 +12,12 @@ it:
 All other plans pass unchanged, and so do those that run the function's own body: nothing is learnt of that.
 A target whose circuit is open is neither chosen nor tried.
 
-The choice is that of `policies.learning`: of the targets that are good enough the one with the best score by
-the rule's weights. Until the target that the policy would take is known by `min_outcomes` outcomes, its plan
-stands; no other is taken before it is as well known, but for trials. Trials (exploration) take the share
-`learning.exploration` of all outcomes and no more: what is left of that share is counted and may be saved up,
-so that a sign of change can be followed at once. Which calls are trials says a hash of seed, version, and call.
+The choice is that of `policies.learning.choosing`: of the targets that are good enough the one with the best
+score by the rule's weights. Until the target that the policy would take is known by `min_outcomes` outcomes,
+its plan stands; no other is taken before it is as well known, but for trials. Trials (exploration) take the
+share `learning.exploration` of all outcomes and no more: what is left of that share is counted and may be saved
+up, so that a sign of change can be followed at once. Which calls are trials says a hash of seed, version, and
+call.
 
 What was learnt is a `LearntState`. Decisions see one that is replaced in steps: when another target becomes the
 choice for a kind of task, when the trials are used up, and every `step` outcomes. Each step is a new version;
@@ -30,20 +31,20 @@ from dataclasses import replace
 from threading import Lock
 from types import MappingProxyType
 
-from policies.candidates import Candidate, expected_now
 from policies.context import CallContext
 from policies.engines.chaining import behind
 from policies.engines.policy import able
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.engines.resilient import is_resting
-from policies.learning import Choice, Estimate, choose, decided, estimate, is_trial, on_trial
-from policies.learnt import NO_KIND, Feedback, Kind, LearntState
+from policies.file.schema import Learning, Weights
+from policies.learning.choosing import Choice, Estimate, choose, decided, estimate, is_trial, on_trial
+from policies.learning.learnt import NO_KIND, Feedback, Kind, LearntState
 from policies.plan import DelegationPlan, Expected, Rejection
-from policies.rulebook import Current
-from policies.rules import CompiledRule
-from policies.runner import Observation
-from policies.schema import Learning, Weights
-from policies.scoring import beyond_ceilings
+from policies.rules.candidates import Candidate, expected_now
+from policies.rules.rule_index import CompiledRule
+from policies.rules.rulebook import Current
+from policies.rules.scoring import beyond_ceilings
+from policies.running.runner import Observation
 from policies.targets import LOCAL_PURE, target_name
 from rtfs.delegation import LocalPure
 

@@ -8,10 +8,10 @@ from typing import Final
 from policies.context import CallContext
 from policies.engines.metadata import audited
 from policies.engines.protocol import Decorator, DelegationEngine
+from policies.file.schema import Delegation
 from policies.l1_cache import L1Cache, L1Entry
 from policies.plan import DelegationPlan, Stage
-from policies.rulebook import Current, Rulebook
-from policies.schema import Delegation
+from policies.rules.rulebook import Current, Rulebook
 
 #: decisions that what was learnt may change from one moment to the next
 LEARNABLE: Final[frozenset[Stage]] = frozenset({"optimizer", "model", "default"})

@@ -12,7 +12,7 @@ from policies.engines.chaining import behind
 from policies.engines.metadata import audited
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.plan import DelegationPlan, Expected
-from policies.rulebook import Current
+from policies.rules.rulebook import Current
 from rtfs.delegation import FunctionInfo, L4CacheHit
 
 #: the version of the language whose modules this process can run

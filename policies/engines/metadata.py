@@ -7,13 +7,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from policies.candidates import expected_now
 from policies.context import CallContext, DelegationMetadata
 from policies.engines.chaining import behind
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.errors import PolicyError
 from policies.plan import DelegationPlan, Expected
-from policies.rulebook import Current
+from policies.rules.candidates import expected_now
+from policies.rules.rulebook import Current
 from policies.targets import parse_target, target_name
 from rtfs.delegation import ExecTarget, L4CacheHit
 

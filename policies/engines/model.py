@@ -14,16 +14,16 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from policies.candidates import DISTANCE_NAMES, Candidate, expected_now
 from policies.context import CallContext
 from policies.engines.asking import LIMIT, Ask, Asker, AskFailedError
 from policies.engines.chaining import behind
 from policies.engines.metadata import with_metadata
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.errors import PolicyError
+from policies.file.schema import ModelChoice
 from policies.plan import DelegationPlan
-from policies.rulebook import Current, Rulebook
-from policies.schema import ModelChoice
+from policies.rules.candidates import DISTANCE_NAMES, Candidate, expected_now
+from policies.rules.rulebook import Current, Rulebook
 from policies.targets import parse_target
 from policies.world import World
 from rtfs.spell import nearest

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from policies.candidates import Candidate, expected_now
 from policies.context import CallContext
 from policies.engines.protocol import DelegationEngine
 from policies.plan import Because, DelegationPlan, Rejection, Stage
-from policies.rulebook import Current, Rulebook
-from policies.rules import CompiledRule
-from policies.scoring import beyond_ceilings, figures, ranked
+from policies.rules.candidates import Candidate, expected_now
+from policies.rules.rule_index import CompiledRule
+from policies.rules.rulebook import Current, Rulebook
+from policies.rules.scoring import beyond_ceilings, figures, ranked
 from policies.targets import target_name
 from policies.world import World
 from rtfs.delegation import ExecTarget, LocalPure
@@ -24,8 +24,8 @@ class PolicyEngine(DelegationEngine):
     """Decides every call; usually the innermost engine.
 
     The first rule in the file's order that matches and has targets decides. With `choose = "first"` its allowed
-    targets are taken in order, with `choose = "best"` the optimiser orders them (`policies.scoring`). If none
-    is allowed, the rule's fallback follows, then `delegation.fallback`, at last the function's own body.
+    targets are taken in order, with `choose = "best"` the optimiser orders them (`policies.rules.scoring`). If
+    none is allowed, the rule's fallback follows, then `delegation.fallback`, at last the function's own body.
     Without such a rule `default_target` decides, and `delegation.fallback` is its chain: the optimiser works
     only where a rule asks for it.
     """

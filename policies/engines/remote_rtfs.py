@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from policies.candidates import Candidate, expected_now
 from policies.context import CallContext
 from policies.engines.chaining import behind
 from policies.engines.metadata import audited
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.engines.resilient import is_resting
-from policies.globs import GlobSet
+from policies.file.schema import Delegation
 from policies.plan import Because, DelegationPlan, Rejection
-from policies.rulebook import Current, Rulebook
-from policies.schema import Delegation
+from policies.rules.candidates import Candidate, expected_now
+from policies.rules.globs import GlobSet
+from policies.rules.rulebook import Current, Rulebook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

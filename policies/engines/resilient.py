@@ -7,7 +7,7 @@ from dataclasses import replace
 from policies.context import CallContext
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.plan import DelegationPlan, Expected, Rejection
-from policies.rulebook import Current
+from policies.rules.rulebook import Current
 from policies.targets import target_name
 from policies.world import World
 from rtfs.delegation import ExecTarget, LocalPure

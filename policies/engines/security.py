@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from policies.candidates import expected_now
 from policies.context import CallContext
 from policies.engines.policy import fall_back, made, named
 from policies.engines.protocol import Decorator, DelegationEngine
-from policies.hard_rules import Judge
 from policies.plan import Because, DelegationPlan, Rejection, Stage
-from policies.rulebook import Current, Rulebook
-from policies.scoring import figures
+from policies.rules.candidates import expected_now
+from policies.rules.hard_rules import Judge
+from policies.rules.rulebook import Current, Rulebook
+from policies.rules.scoring import figures
 from policies.targets import target_name
 from policies.world import World
 from rtfs.delegation import ExecTarget, LocalPure

@@ -39,7 +39,7 @@ from policies.engines.security import SecurityAwareEngine
 from policies.engines.static_routes import StaticRouteEngine
 from policies.l1_cache import L1Cache
 from policies.plan import DelegationPlan, Stage
-from policies.rulebook import Current
+from policies.rules.rulebook import Current
 from rtfs.delegation import ExecTarget
 
 #: makes an engine around another

@@ -8,9 +8,9 @@ from dataclasses import replace
 from policies.context import CallContext, fingerprint
 from policies.engines.metadata import THRESHOLD, audited, followed, suggested
 from policies.engines.protocol import DelegationEngine
-from policies.globs import GlobSet
 from policies.l1_cache import L1Cache
 from policies.plan import Because, DelegationPlan
+from policies.rules.globs import GlobSet
 from policies.targets import parse_target, target_name
 from rtfs.delegation import ExecTarget, LocalPure
 

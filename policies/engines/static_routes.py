@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from policies.candidates import expected_now
 from policies.context import CallContext
 from policies.engines.policy import made, named
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.plan import DelegationPlan
-from policies.rulebook import Current
-from policies.scoring import figures
+from policies.rules.candidates import expected_now
+from policies.rules.rulebook import Current
+from policies.rules.scoring import figures
 
 
 class StaticRouteEngine(Decorator):

@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from policies import schema
-from policies.load import load_policy
-from policies.observe import __doc__ as observed
-from policies.toml_out import toml_value
+from policies.file import schema
+from policies.file.load import load_policy
+from policies.file.toml_out import toml_value
+from policies.running.observe import __doc__ as observed
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from policies.context import CallContext, CallFacts, DelegationMetadata
-from policies.load import load_policy
-from policies.rulebook import Current, Rulebook
+from policies.file.load import load_policy
+from policies.rules.rulebook import Current, Rulebook
 from policies.world import World
 from rtfs.delegation import DelegationHint, FunctionInfo, RuntimeFacts
 

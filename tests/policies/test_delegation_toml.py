@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from policies.load import load_policy, load_policy_file
-from policies.policy import Policy
-from policies.schema import RemoteProvider, TargetFacts
-from policies.shape import tables
-from policies.toml_lines import scan
+from policies.file.load import load_policy, load_policy_file
+from policies.file.policy import Policy
+from policies.file.schema import RemoteProvider, TargetFacts
+from policies.file.shape import tables
+from policies.file.toml_lines import scan
 
 FILE = Path(__file__).parents[2] / "delegation.toml"
 TEXT = FILE.read_text(encoding="utf-8")

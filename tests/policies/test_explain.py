@@ -10,7 +10,7 @@ import pytest
 from policies.context import CallContext
 from policies.engines.standard import standard_engine
 from policies.explain import Explanation, explain
-from policies.rulebook import Current
+from policies.rules.rulebook import Current
 from policies.targets import target_name
 from policies.world import TargetState
 from rtfs.delegation import RemoteModel

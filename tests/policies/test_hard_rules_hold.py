@@ -19,16 +19,17 @@ from holds_program import program
 from holds_round import Tally, round_of
 
 import rtfs
-from policies import chain, delegated_call, dry_route, explain, guard, observe
-from policies.delegate import PolicyDelegate
+from policies import dry_route, explain
 from policies.engines import security
 from policies.engines.standard import standard_engine
-from policies.hard_rules import Judge
-from policies.ledger import Ledger, Reservation
-from policies.load import load_policy
+from policies.file.load import load_policy
 from policies.plan import Rejection
-from policies.rulebook import Current, Rulebook
-from policies.runner import Allowance, Clock, Outcome
+from policies.rules.hard_rules import Judge
+from policies.rules.rulebook import Current, Rulebook
+from policies.running import chain, delegated_call, guard, observe
+from policies.running.delegate import PolicyDelegate
+from policies.running.ledger import Ledger, Reservation
+from policies.running.runner import Allowance, Clock, Outcome
 from policies.world import BudgetKey
 from rtfs.delegation import ExecTarget, FunctionInfo
 from rtfs.runtime_facts import RuntimeFacts

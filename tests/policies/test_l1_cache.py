@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.errors import PolicyError
+from policies.file.schema import Caches, CacheTable, Delegation, Eviction
 from policies.l1_cache import NEVER_KEPT, L1Cache, may_be_kept
 from policies.plan import DelegationPlan, Stage
-from policies.schema import Caches, CacheTable, Delegation, Eviction
 from rtfs.delegation import L4CacheHit, LocalModel, LocalPure, RemoteModel
 
 EVICTIONS: tuple[Eviction, ...] = get_args(Eviction.__value__)

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 import rtfs
-from policies.delegate import PolicyDelegate
 from policies.dry_route import FunctionRoute, dry_delegate, dry_routes
 from policies.engines.standard import standard_engine
 from policies.errors import TargetFailed
-from policies.health import HealthTracker
-from policies.load import load_policy
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.runner import Allowance, Clock, Outcome
-from policies.schema import Health
+from policies.file.load import load_policy
+from policies.file.policy import Policy
+from policies.file.schema import Health
+from policies.rules.rulebook import Current, Rulebook
+from policies.running.delegate import PolicyDelegate
+from policies.running.health import HealthTracker
+from policies.running.runner import Allowance, Clock, Outcome
 from policies.targets import target_name
 from rtfs.analyze.environment import MappingModules
 from rtfs.cli.main import main

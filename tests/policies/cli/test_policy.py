@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policies.cli import files
-from policies.load import load_policy
+from policies.file.load import load_policy
 from rtfs.cli.main import main
 
 type Said = pytest.CaptureFixture[str]

@@ -14,11 +14,11 @@ from policies.context import CallContext
 from policies.engines.adaptive import AdaptiveEngine
 from policies.engines.policy import PolicyEngine
 from policies.engines.standard import standard_engine
-from policies.learnt import Feedback, LearntState
-from policies.learnt_data import from_data, to_data
+from policies.learning.learnt import Feedback, LearntState
+from policies.learning.learnt_data import from_data, to_data
 from policies.plan import DelegationPlan
-from policies.rulebook import Current
-from policies.runner import Observation
+from policies.rules.rulebook import Current
+from policies.running.runner import Observation
 from policies.targets import target_name
 from policies.world import TargetState, World
 from rtfs.delegation import LocalPure

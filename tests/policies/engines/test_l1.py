@@ -5,11 +5,8 @@ from __future__ import annotations
 from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.l1 import L1Engine
 from policies.engines.protocol import DelegationEngine
-from policies.l1_cache import L1Cache
-from policies.plan import DelegationPlan, Stage
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import (
+from policies.file.policy import Policy
+from policies.file.schema import (
     Caches,
     CacheTable,
     Delegation,
@@ -19,6 +16,9 @@ from policies.schema import (
     RemoteProvider,
     Security,
 )
+from policies.l1_cache import L1Cache
+from policies.plan import DelegationPlan, Stage
+from policies.rules.rulebook import Current, Rulebook
 from policies.world import World
 from rtfs.delegation import ExecTarget, FunctionInfo, LocalModel, LocalPure, RemoteModel, RuntimeFacts
 

@@ -11,9 +11,9 @@ import pytest
 from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.l4 import LANGUAGE_VERSION, L4AwareEngine, ModuleEntry, interface_hash
 from policies.engines.policy import PolicyEngine
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import Caches, CacheTable, Delegation, LocalModelEntry, RemoteProvider, Rule
+from policies.file.policy import Policy
+from policies.file.schema import Caches, CacheTable, Delegation, LocalModelEntry, RemoteProvider, Rule
+from policies.rules.rulebook import Current, Rulebook
 from rtfs.delegation import FunctionInfo, L4CacheHit, LocalModel, LocalPure, RemoteModel
 
 SETTINGS = Delegation(

@@ -7,10 +7,10 @@ import pytest
 from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.metadata import AUDIT_KEY, MetadataEngine, audited
 from policies.engines.policy import PolicyEngine
+from policies.file.policy import Policy
+from policies.file.schema import Delegation, LocalModelEntry, PrivacyLabel, RemoteProvider, Rule, Security
 from policies.plan import DelegationPlan, Expected
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import Delegation, LocalModelEntry, PrivacyLabel, RemoteProvider, Rule, Security
+from policies.rules.rulebook import Current, Rulebook
 from policies.world import World
 from rtfs.delegation import ExecTarget, FunctionInfo, LocalModel, LocalPure, RemoteModel
 

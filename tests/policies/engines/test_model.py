@@ -18,9 +18,8 @@ from policies.context import CallContext, CallFacts
 from policies.engines.asking import AskFailedError
 from policies.engines.model import ModelEngine, chosen_name, prompt_for
 from policies.engines.policy import PolicyEngine
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import (
+from policies.file.policy import Policy
+from policies.file.schema import (
     Delegation,
     LocalModelEntry,
     ModelChoice,
@@ -29,6 +28,7 @@ from policies.schema import (
     Rule,
     Security,
 )
+from policies.rules.rulebook import Current, Rulebook
 from policies.world import World
 from rtfs.delegation import FunctionInfo, LocalModel, LocalPure, RemoteModel, RuntimeFacts
 

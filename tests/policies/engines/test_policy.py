@@ -9,7 +9,7 @@ import pytest
 from policies.context import CallContext
 from policies.engines.policy import PolicyEngine
 from policies.plan import DelegationPlan
-from policies.rulebook import Current
+from policies.rules.rulebook import Current
 from policies.targets import target_name
 from policies.world import TargetState, World
 from rtfs.delegation import LocalModel, RemoteModel

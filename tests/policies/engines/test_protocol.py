@@ -13,9 +13,9 @@ from policies.engines import protocol
 from policies.engines.policy import PolicyEngine
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.engines.security import SecurityAwareEngine
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import Delegation, LocalModelEntry, PrivacyLabel, RemoteProvider, Security
+from policies.file.policy import Policy
+from policies.file.schema import Delegation, LocalModelEntry, PrivacyLabel, RemoteProvider, Security
+from policies.rules.rulebook import Current, Rulebook
 from rtfs.delegation import ExecTarget, FunctionInfo, LocalModel, LocalPure, RemoteModel, RuntimeFacts
 
 SETTINGS = Delegation(

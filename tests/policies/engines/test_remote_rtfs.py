@@ -7,10 +7,8 @@ import pytest
 from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.policy import PolicyEngine
 from policies.engines.remote_rtfs import RemoteRtfsAwareEngine
-from policies.plan import DelegationPlan
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import (
+from policies.file.policy import Policy
+from policies.file.schema import (
     Delegation,
     LocalModelEntry,
     PrivacyLabel,
@@ -19,6 +17,8 @@ from policies.schema import (
     Rule,
     Security,
 )
+from policies.plan import DelegationPlan
+from policies.rules.rulebook import Current, Rulebook
 from policies.world import TargetState, World
 from rtfs.delegation import FunctionInfo, LocalModel, LocalPure, RemoteModel
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from policies.context import CallContext, CallFacts
 from policies.engines.protocol import DelegationEngine
 from policies.engines.resilient import ResilientEngine, is_resting
-from policies.load import load_policy
+from policies.file.load import load_policy
 from policies.plan import DelegationPlan, Expected
-from policies.rulebook import Current, Rulebook
+from policies.rules.rulebook import Current, Rulebook
 from policies.targets import target_name
 from policies.world import Circuit, TargetState, World
 from rtfs.delegation import ExecTarget, FunctionInfo, LocalPure, RemoteModel

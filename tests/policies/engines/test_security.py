@@ -13,9 +13,9 @@ from policies.context import CallContext, CallFacts
 from policies.engines.policy import PolicyEngine
 from policies.engines.protocol import DelegationEngine
 from policies.engines.security import SecurityAwareEngine
-from policies.load import load_policy
+from policies.file.load import load_policy
 from policies.plan import Because, DelegationPlan, HardRule, Rejection
-from policies.rulebook import Current, Rulebook
+from policies.rules.rulebook import Current, Rulebook
 from policies.targets import target_name
 from policies.world import BudgetKey, World
 from rtfs.delegation import (

@@ -15,11 +15,8 @@ from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.adaptive import AdaptiveEngine
 from policies.engines.l4 import LANGUAGE_VERSION, ModuleEntry, interface_hash
 from policies.engines.standard import StandardEngine, standard_engine
-from policies.l1_cache import L1Cache
-from policies.plan import DelegationPlan
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import (
+from policies.file.policy import Policy
+from policies.file.schema import (
     Delegation,
     LocalModelEntry,
     ModelChoice,
@@ -29,6 +26,9 @@ from policies.schema import (
     Rule,
     Security,
 )
+from policies.l1_cache import L1Cache
+from policies.plan import DelegationPlan
+from policies.rules.rulebook import Current, Rulebook
 from policies.targets import target_name
 from policies.world import TargetState, World
 from rtfs.delegation import FunctionInfo, LocalModel, LocalPure, RemoteModel, RuntimeFacts

@@ -10,9 +10,9 @@ from policies.context import CallContext
 from policies.engines.policy import PolicyEngine
 from policies.engines.security import SecurityAwareEngine
 from policies.engines.static_routes import StaticRouteEngine
-from policies.policy import Policy
-from policies.rulebook import Current, Rulebook
-from policies.schema import Delegation
+from policies.file.policy import Policy
+from policies.file.schema import Delegation
+from policies.rules.rulebook import Current, Rulebook
 from policies.targets import target_name
 from rtfs.delegation import L4CacheHit, LocalModel, LocalPure, RemoteModel
 

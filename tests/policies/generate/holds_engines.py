@@ -12,7 +12,7 @@ from policies.engines.l4 import LANGUAGE_VERSION, ModuleEntry
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.engines.standard import StandardEngine
 from policies.plan import DelegationPlan
-from policies.rulebook import Current
+from policies.rules.rulebook import Current
 from rtfs.delegation import ExecTarget, L4CacheHit, LocalModel, RemoteModel
 
 

@@ -11,7 +11,7 @@ from holds_watch import Watch
 from holds_world import host
 
 import rtfs
-from policies.delegate import PolicyDelegate
+from policies.running.delegate import PolicyDelegate
 from rtfs import errors
 from rtfs.analyze.environment import MappingModules
 from rtfs.delegation import ByArguments, ExecTarget, FunctionInfo, PrivacySources

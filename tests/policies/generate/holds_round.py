@@ -14,7 +14,7 @@ from holds_setting import Setting
 from holds_watch import Violation
 
 from policies.errors import PolicyFileError
-from policies.load import load_policy
+from policies.file.load import load_policy
 
 #: of one round; every program runs under every policy
 POLICIES, PROGRAMS = 3, 3

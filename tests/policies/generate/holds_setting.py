@@ -14,7 +14,6 @@ from holds_watch import Watch
 from holds_world import EPOCH, Targets, Time, facts, host
 
 from policies.context import CallContext, CallFacts
-from policies.delegate import PolicyDelegate
 from policies.dry_route import dry_routes
 from policies.engines.adaptive import AdaptiveEngine
 from policies.engines.policy import PolicyEngine
@@ -23,15 +22,16 @@ from policies.engines.resilient import ResilientEngine
 from policies.engines.standard import standard_engine
 from policies.engines.swappable import SwappableEngine
 from policies.explain import explain, explained
-from policies.health import HealthTracker
+from policies.file.load import load_policy
+from policies.file.reload import PolicyHolder
 from policies.l1_cache import L1Cache
-from policies.learnt import Feedback
-from policies.ledger import Ledger
-from policies.load import load_policy
-from policies.observe import MemoryMeter
+from policies.learning.learnt import Feedback
 from policies.plan import DelegationPlan
-from policies.reload import PolicyHolder
-from policies.rulebook import Current, Rulebook
+from policies.rules.rulebook import Current, Rulebook
+from policies.running.delegate import PolicyDelegate
+from policies.running.health import HealthTracker
+from policies.running.ledger import Ledger
+from policies.running.observe import MemoryMeter
 from policies.world import BudgetKey, TargetState, World
 from rtfs.delegation import FunctionInfo, RemoteModel
 from rtfs.linking import functions_told

@@ -13,7 +13,7 @@ from holds_oracle import Money, Oracle, Seen, micro, size
 
 from policies.dry_route import Case, FunctionRoute
 from policies.plan import DelegationPlan
-from policies.runner import Allowance, CallRecord
+from policies.running.runner import Allowance, CallRecord
 from policies.targets import target_name
 from rtfs.delegation import BY_ARGUMENTS, ByArguments, ExecTarget, FunctionInfo, LocalPure
 from rtfs.runtime_facts import RuntimeFacts

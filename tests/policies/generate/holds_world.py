@@ -12,7 +12,7 @@ from holds_oracle import micro
 from holds_watch import Watch
 
 from policies.errors import TargetFailed
-from policies.runner import Allowance, Clock, Outcome
+from policies.running.runner import Allowance, Clock, Outcome
 from policies.targets import target_name
 from rtfs import errors
 from rtfs.delegation import ExecTarget, FunctionInfo

@@ -1,0 +1,321 @@
+"""One delegated call: the chain's instructions carried out.
+
+Before each try of a target, in this order: the hard rules, against the rulebook and the world as they are now;
+the effects that the run's context permits; a runner for the target; money, reserved out of every purse that
+pays; the target's circuit breaker. Whatever says no, the chain goes on to the next target. After the try the
+money is settled and the breaker told, however it ended.
+
+What a try did cost is what its runner says. Where nobody can say (the runner broke, or the run was stopped in
+the middle), what was reserved counts as spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import isfinite
+from types import FunctionType
+from typing import Final
+
+from policies.errors import TargetFailed
+from policies.rules.purses import purses_for
+from policies.running import observe
+from policies.running.chain import Chain, Event, Failed, Give, Refused, RunBody, Succeeded, Try, time_for_chain
+from policies.running.chain_terms import Terms, price_of
+from policies.running.health import CAUSES
+from policies.running.ledger import Refused as NoMoney
+from policies.running.ledger import Reservation
+from policies.running.replies import reply_test
+from policies.running.runner import Allowance, CallRecord, Observation, Outcome, Runner, runner_for
+from policies.running.services import Services
+from policies.targets import target_name
+from policies.world import USD, MicroUsd, micro_usd
+from rtfs import errors
+from rtfs.delegation import ExecTarget, LocalModel, LocalPure, RemoteModel
+from rtfs.run import Run, charge_delegation, current_run, poll
+from rtfs.security import adopt
+from rtfs.stdlib.registry import arity, arity_error
+from rtfs.values import Value, type_name
+
+#: how delegated calls are called where a context permits effects: `model-call:<id>`
+MODEL_CALL: Final = "model-call:"
+
+
+def stub(terms: Terms, body: Callable[..., Value]) -> FunctionType:
+    """A function to stand for `body`: each call of it goes along the targets of the plan."""
+    assert isinstance(body, FunctionType)
+    least, most = arity(body)
+
+    def delegated(*args: Value) -> Value:
+        if len(args) < least or (most is not None and len(args) > most):
+            raise arity_error(body, len(args))
+        answer = DelegatedCall(terms, args).run()
+        return body(*args) if answer is None else answer.value
+
+    delegated.__name__ = body.__name__
+    return delegated  # type: ignore[return-value]  # every function that `def` makes is a FunctionType
+
+
+class DelegatedCall:
+    """One call of a function whose plan names a target."""
+
+    def __init__(self, terms: Terms, args: tuple[Value, ...]) -> None:
+        self._terms = terms
+        self._services = terms.services
+        self._call = terms.call
+        self._plan = terms.plan
+        self._args = args
+        self._run = _run_under_way()
+
+    def run(self) -> Give | None:
+        """The answer; None: the function's own body is to be run.
+
+        Raises:
+            RtfsError: the function ran elsewhere and failed, or the run is over.
+        """
+        services, plan = self._services, self._plan
+        if self._run is not None:
+            charge_delegation()
+        clock = services.clock.monotonic
+        began = clock()
+        chain = self._chain(began)
+        attributes: dict[str, observe.Attribute] = {
+            "fn_symbol": self._call.fn_symbol,
+            "decision": target_name(plan.target),
+            "cache_hit": plan.stage in observe.CACHED_STAGES,
+        }
+        end: Give | RunBody | None = None
+        try:
+            with services.meter.span(observe.DELEGATE_SPAN, attributes) as span:
+                end = self._follow(chain)
+                span.attributes["answered_by"] = target_name(_answered_by(end))
+        finally:
+            self._report(chain, end, (clock() - began) * 1000)
+        return end if isinstance(end, Give) else None
+
+    def _follow(self, chain: Chain) -> Give | RunBody:
+        """Carry out what the chain says until it is over."""
+        clock = self._services.clock.monotonic
+        instruction = chain.start(clock())
+        while isinstance(instruction, Try):
+            event = self._attempt(chain, instruction)
+            instruction = chain.on(event, clock())
+            if self._run is not None:
+                poll()
+        return instruction
+
+    def _chain(self, now: float) -> Chain:
+        terms = self._terms.now()
+        left_s = None
+        if self._run is not None and self._run.deadline is not None:
+            left_s = self._run.deadline - now
+        return Chain(
+            terms.steps,
+            now=now,
+            timeout_s=time_for_chain(terms.timeout_s, left_s),
+            max_cost=terms.max_cost,
+            min_confidence=terms.min_confidence,
+        )
+
+    # ------------------------------------------------------------ one try
+
+    def _attempt(self, chain: Chain, trial: Try) -> Event:
+        """Try a target, unless something forbids it."""
+        services, target = self._services, trial.target
+        rulebook, world, name = services.current.rulebook, services.world_now(), target_name(target)
+        veto = rulebook.veto(self._terms.call_under(rulebook), target, world)
+        if veto is not None:
+            return Refused(by=veto.hard or "policy", reason=veto.reason)
+        effect = self._refused_effect(target)
+        if effect is not None:
+            return Refused(by="effect", reason=f"the context does not permit the effect `{effect}`")
+        runner = runner_for(services.runners, target)
+        if runner is None:
+            return Refused(by="runner", reason=f"nothing here takes calls to `{name}`")
+        left, price = self._money_left(chain, trial), price_of(target, rulebook, world)
+        if left is not None and price > left:
+            return Refused(by="budget", reason=f"it may cost {price / USD:g} USD now, {left / USD:g} are left")
+        settings = rulebook.policy.settings
+        purses = purses_for(settings, self._call.facts.runtime, target, world.now)
+        money = services.ledger.reserve(purses, price)
+        if isinstance(money, NoMoney):
+            return Refused(by="budget", reason=str(money))
+        services.health.settings = settings.health
+        if not services.health.admit(name, world.now):
+            services.ledger.release(money)
+            state = services.health.record(name)
+            return Refused(by="breaker", reason=f"its circuit is {state.circuit}")
+        return self._tried(chain, replace(trial, max_cost=left), name, runner, money)
+
+    def _money_left(self, chain: Chain, trial: Try) -> MicroUsd | None:
+        """What the chain may still spend, by the ceiling of now as well; None: no bound."""
+        ceiling = self._terms.now().max_cost
+        if ceiling is None:
+            return trial.max_cost
+        left = max(0, ceiling - chain.spent)
+        return left if trial.max_cost is None else min(left, trial.max_cost)
+
+    def _refused_effect(self, target: ExecTarget) -> str | None:
+        if self._run is None or not isinstance(target, LocalModel | RemoteModel):
+            return None
+        return self._run.context.refused_effect(MODEL_CALL + target.id)
+
+    def _tried(self, chain: Chain, trial: Try, name: str, runner: Runner, money: Reservation) -> Event:
+        """Carry the try out; money and health are told however it ends."""
+        services = self._services
+        books = _Books(services, name, money)
+        allowance = Allowance(
+            timeout_s=trial.timeout_s,
+            max_cost_usd=None if trial.max_cost is None else trial.max_cost / USD,
+            facts=self._call.facts.runtime,
+            plan=self._plan,
+        )
+        began = services.clock.monotonic()
+
+        def took_ms() -> float:
+            return (services.clock.monotonic() - began) * 1000
+
+        try:
+            outcome = runner.run(self._call.facts.function, self._args, trial.target, allowance)
+            latency_ms = took_ms() if outcome.latency_ms is None else outcome.latency_ms
+            cost = books.settle(outcome.cost_usd)
+            value = self._checked(outcome, name)
+        except TargetFailed as failure:
+            cost = books.settle(failure.cost_usd)
+            books.failed(failure.cause, failure.retry_after_s)
+            return self._failed(name, failure.cause, failure.detail, cost, took_ms())
+        except (errors.LimitError, RecursionError, MemoryError):
+            raise  # the run is at its limits, not the target
+        except errors.RtfsError as error:
+            cost = books.settle(None)
+            books.succeeded(took_ms())  # it did what it was asked: the program itself fails
+            event = Failed(cause="program-error", detail=error.code, cost=cost, latency_ms=took_ms())
+            chain.break_off(event, services.clock.monotonic())
+            raise
+        except Exception as error:
+            # a runner that breaks is no reason for a call to fail: it is one more way for a target to be down
+            cost = books.settle(None)
+            books.failed("unknown", None)
+            return self._failed(name, "unknown", f"{type(error).__name__} in its runner", cost, took_ms())
+        else:
+            books.succeeded(latency_ms)
+            self._observe(name, None, cost, latency_ms, outcome.confidence)
+            return Succeeded(value=value, cost=cost, latency_ms=latency_ms, confidence=outcome.confidence)
+        finally:
+            books.close()
+
+    def _checked(self, outcome: Outcome, name: str) -> Value:
+        """The answer as an RTFS value of the declared type."""
+        function = self._call.facts.function
+        try:
+            value = adopt(name, outcome.value)
+        except errors.HostException as error:
+            raise TargetFailed("bad-reply", error.message, cost_usd=outcome.cost_usd) from error
+        if not reply_test(function.return_type)(value):
+            wanted = f"expected {function.return_type}, got {type_name(value)}"
+            raise TargetFailed("bad-reply", wanted, cost_usd=outcome.cost_usd)
+        return value
+
+    def _failed(self, name: str, cause: str, detail: str, cost: MicroUsd, latency_ms: float) -> Failed:
+        if cause not in CAUSES:  # metrics by cause have no room for a runner's own words
+            cause, detail = "unknown", f"{cause}: {detail}" if detail else cause
+        self._observe(name, cause, cost, latency_ms, None)
+        return Failed(cause=cause, detail=detail, cost=cost, latency_ms=latency_ms)
+
+    # ------------------------------------------------------------ what is told to others
+
+    def _observe(
+        self, name: str, cause: str | None, cost: MicroUsd, latency_ms: float, confidence: float | None
+    ) -> None:
+        services = self._services
+        services.meter.record(observe.LATENCY, {"target": name}, latency_ms)
+        if cost:
+            services.meter.count(observe.COST, {"target": name}, cost)
+        if services.observe is not None:
+            services.observe(
+                Observation(
+                    fn_symbol=self._call.fn_symbol,
+                    task=self._call.task,
+                    target=name,
+                    cause=cause,
+                    cost_usd=cost / USD,
+                    latency_ms=latency_ms,
+                    confidence=confidence,
+                )
+            )
+
+    def _report(self, chain: Chain, end: Give | RunBody | None, took_ms: float) -> None:
+        """Count, and tell the audit, what became of the call; `end` is None if it was broken off."""
+        services, plan = self._services, self._plan
+        for attempt in chain.history:
+            if attempt.result not in ("answered", "body"):
+                services.meter.count(observe.FALLBACKS, {"cause": attempt.cause})
+        if end is None:
+            answered_by, result = None, "broken-off"
+        else:
+            answered_by = _answered_by(end)
+            result = "answered" if answered_by == plan.target else "fallback"
+        name = target_name(plan.target if answered_by is None else answered_by)
+        services.meter.count(observe.CALLS, {"target": name, "result": result})
+        if services.audit is not None:
+            services.audit(
+                CallRecord(
+                    fn_symbol=self._call.fn_symbol,
+                    plan=plan,
+                    facts=self._call.facts.runtime,
+                    history=chain.history,
+                    answered_by=answered_by,
+                    reason="it was broken off" if end is None else end.reason,
+                    spent=chain.spent,
+                    at=services.clock.wall(),
+                    took_ms=took_ms,
+                )
+            )
+
+
+class _Books:
+    """Money and health of one try: each is told once, at the latest by `close`."""
+
+    def __init__(self, services: Services, name: str, money: Reservation) -> None:
+        self._services = services
+        self._name = name
+        self._money = money
+        self._settled: MicroUsd | None = None
+        self._told = False
+
+    def settle(self, cost_usd: float | None) -> MicroUsd:
+        """Book what the try did cost; None, or what is no amount of money: what was reserved. Once only."""
+        if self._settled is None:
+            known = cost_usd is not None and isfinite(cost_usd) and cost_usd >= 0
+            self._settled = micro_usd(cost_usd or 0.0) if known else self._money.amount
+            settlement = self._services.ledger.settle(self._money, self._settled)
+            if settlement.over:
+                self._services.meter.count(observe.OVER_RESERVATION, {"target": self._name})
+        return self._settled
+
+    def succeeded(self, latency_ms: float) -> None:
+        """The target answered."""
+        self._told = True
+        self._services.health.succeeded(self._name, self._services.clock.wall(), latency_ms)
+
+    def failed(self, cause: str, retry_after_s: float | None) -> None:
+        """The target failed."""
+        self._told = True
+        self._services.health.failed(self._name, self._services.clock.wall(), cause, retry_after_s)
+
+    def close(self) -> None:
+        """End what was not ended: the try was broken off."""
+        self.settle(None)
+        if not self._told:
+            self._services.health.abandoned(self._name, self._services.clock.wall())
+
+
+def _answered_by(end: Give | RunBody) -> ExecTarget:
+    return end.target if isinstance(end, Give) else LocalPure()
+
+
+def _run_under_way() -> Run | None:
+    try:
+        return current_run()
+    except errors.InternalError:  # the function was called by Python code outside any run
+        return None

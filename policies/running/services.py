@@ -1,0 +1,41 @@
+"""What delegated calls work with: everything around them that is not the call itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from policies.rules.rulebook import Current
+from policies.running.health import HealthTracker
+from policies.running.ledger import Larger, Ledger
+from policies.running.observe import Meter, NullMeter
+from policies.running.runner import CallRecord, Clock, Observation, Runner
+from policies.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What delegated calls need."""
+
+    current: Current
+    #: by a target's name or by its kind: `remote-openai`, or `remote`, `local-model`, `l4`
+    runners: Mapping[str, Runner]
+    clock: Clock
+    ledger: Ledger
+    health: HealthTracker
+    meter: Meter = field(default_factory=NullMeter)
+    #: told of each try of a target
+    observe: Callable[[Observation], None] | None = None
+    #: told of each delegated call
+    audit: Callable[[CallRecord], None] | None = None
+
+    def world_now(self) -> World:
+        """The world in force, with the time and the money of this moment."""
+        world = self.current.world
+        return World(
+            version=world.version,
+            now=self.clock.wall(),
+            targets=world.targets,
+            spent=Larger(world.spent, self.ledger.taken),
+            prices_usd=world.prices_usd,
+        )
