@@ -110,7 +110,8 @@ def route(
     if not by_arguments:
         return _explained(delegate, call), ()
     cases = tuple(_merged(_cases(delegate, call)))
-    if all(_go_alike(cases[0], case) for case in cases) and len(cases) < MOST_CASES:
+    alike = all(_go_alike(cases[0], case) for case in cases) and len(cases) < MOST_CASES
+    if alike and not function.variadic:  # calls with more or fewer arguments are not among the cases
         return cases[0].explanation, ()
     return _explained(delegate, call), cases
 

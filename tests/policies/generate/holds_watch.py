@@ -112,7 +112,8 @@ class Watch:
             return None
         if route.function != function:
             self.wrong("explain", f"told about {route.function}, explained {function}")
-        if linked is BY_ARGUMENTS and len(args) != len(function.parameters):
+        asks = linked is BY_ARGUMENTS or function.hint is not None
+        if asks and function.variadic and len(args) != len(function.parameters):
             return None  # explained are calls as the first arity takes them
         if linked is BY_ARGUMENTS and self.explains_call is not None:
             return self.explains_call(function, args)
@@ -263,8 +264,8 @@ class Watch:
         for against in self.oracle.against(
             name, call, now=self.wall(), prices=self.prices, money=money, chain_spent=frame.spent
         ):
-            if against.kind == "analysis" and self.reloaded:
-                continue  # the analysis is that of the link
+            if against.kind in ("analysis", "ceiling") and self.reloaded:
+                continue  # labels are those of the link; which rule decides may depend on them
             self.wrong(against.kind, f"{_of(frame)} went to {name}: {against.why}")
         if name in frame.tried:
             self.wrong("record", f"{_of(frame)} went to {name} twice")
@@ -278,7 +279,7 @@ class Watch:
         ceiling = self.oracle.ceiling(call)
         left = None if ceiling is None else micro(ceiling) - frame.spent
         allowed = None if allowance.max_cost_usd is None else micro(allowance.max_cost_usd)
-        if left is not None and (allowed is None or allowed > max(0, left)):
+        if left is not None and not self.reloaded and (allowed is None or allowed > max(0, left)):
             self.wrong("ceiling", f"{_of(frame)} may cost {allowed} on {name}, {left} are left")
         purses = list(self.oracle.purses(name, allowance.facts, self.wall()))
         reserved = 0 if bound is None else micro(bound)
