@@ -20,9 +20,12 @@ check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-bench: setup     ## how fast it is, beside its peers; some minutes
+bench: setup     ## how fast it is, beside its peers; some ten minutes
 	.venv/bin/python benchmarks/language.py
 	.venv/bin/python benchmarks/reader.py
+	.venv/bin/python benchmarks/linking.py
+	.venv/bin/python benchmarks/decisions.py
+	.venv/bin/python benchmarks/routing.py
 
 docs: setup      ## write docs/library.md anew from the library
 	.venv/bin/python scripts/gen-docs
