@@ -22,7 +22,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol, TypeGuard
 
-from policies.context import CallContext, CallFacts
+from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.chaining import behind
 from policies.engines.protocol import DelegationEngine
 from policies.engines.security import SecurityAwareEngine
@@ -73,6 +73,8 @@ class PolicyDelegate:
         health: None: one in which all targets are new.
         observe: told of each try of a target, such as an adaptive engine's `observe`.
         audit: told of each delegated call and all that happened in it.
+        metadata: what planners and intent analysers say of a function in a run, asked when it is linked for the
+            run's facts; `facts.plan` tells runs apart. It reaches the decision and, in the plan, the audit.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class PolicyDelegate:
         meter: Meter | None = None,
         observe: Callable[[Observation], None] | None = None,
         audit: Callable[[CallRecord], None] | None = None,
+        metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
     ) -> None:
         self.engine: Engine = engine if _plans_hints(engine) else SecurityAwareEngine(engine, current)
         self.services = Services(
@@ -99,6 +102,7 @@ class PolicyDelegate:
             observe=observe,
             audit=audit,
         )
+        self._metadata = metadata
         self._sources: tuple[Rulebook, PolicySources] | None = None
         self._calls: dict[tuple[int, int], _Told] = {}
         self._routes: dict[tuple[int, int, str, ExecTarget | None], Route] = {}
@@ -168,7 +172,8 @@ class PolicyDelegate:
         key = (id(function), id(facts))
         known = self._calls.get(key)
         if known is None or known.function is not function or known.facts is not facts:
-            call = CallContext.of(CallFacts(function=function, runtime=facts))
+            said = None if self._metadata is None else self._metadata(function, facts)
+            call = CallContext.of(CallFacts(function=function, runtime=facts), metadata=said)
             known = _Told(function, facts, call, rulebook)
         elif not linking or known.rulebook is rulebook:
             return known

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rtfs
+from policies.context import DelegationMetadata
 from policies.engines.policy import PolicyEngine
 from policies.engines.standard import standard_engine
 from policies.errors import TargetFailed
@@ -122,7 +123,13 @@ def slowly(time: Time, seconds: float, then: Answer) -> Answer:
 class Setting:
     """A policy, targets, and everything around them."""
 
-    def __init__(self, policy: str = ROUTED, time: Time | None = None, **answers: Answer) -> None:
+    def __init__(
+        self,
+        policy: str = ROUTED,
+        time: Time | None = None,
+        metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
+        **answers: Answer,
+    ) -> None:
         self.time = time or Time()
         self.policy = load_policy(policy + PROVIDERS)
         self.current = Current(Rulebook(self.policy), World(now=1_000_000.0))
@@ -142,6 +149,7 @@ class Setting:
             meter=self.meter,
             observe=self.observed.append,
             audit=self.records.append,
+            metadata=metadata,
         )
 
     def run(self, text: str, backend: BackendName = "python", context: RuntimeContext | None = None) -> Value:
@@ -155,6 +163,29 @@ class Setting:
 
 
 DOUBLED = "(defn f [x] (* 2 x)) (f 21)"
+
+
+# ---------------------------------------------------------------- metadata
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("plan", "confidence", "names"), [("p", 0.9, ["b"]), ("p", 0.1, []), ("other", 0.9, [])]
+)
+def test_what_a_planner_says_reaches_decision_and_audit(
+    backend: BackendName, plan: str, confidence: float, names: list[str]
+) -> None:
+    def said(function: FunctionInfo, facts: RuntimeFacts) -> DelegationMetadata | None:
+        if facts.plan != "p" or function.symbol != "f":
+            return None
+        return DelegationMetadata(target="remote-b", confidence=confidence, reasoning="tried it yesterday")
+
+    setting = Setting("[delegation]", b=gives(2), metadata=said)
+    context = replace(RuntimeContext.full(), facts=RuntimeFacts(plan=plan))
+    assert setting.run(DOUBLED, backend, context) == (2 if names else 42)
+    assert setting.targets.names == names
+    reasons = [record.plan.metadata["delegation_metadata"]["reasoning"] for record in setting.records]
+    assert reasons == ["tried it yesterday"] * len(names)
 
 
 # ---------------------------------------------------------------- who answers
