@@ -1,8 +1,8 @@
 """Engines: who decides where a call runs.
 
 An engine answers `plan`; what it does not want to decide it leaves to the engine inside it. So engines compose
-as decorators, outermost first, and the outermost of every composition is `SecurityAwareEngine`, which lets
-nothing pass that a hard rule forbids. `policies.engines.standard` joins the usual ones in the fixed order.
+as decorators, outermost first, and around all that choose stands `SecurityAwareEngine`, which lets nothing pass
+that a hard rule forbids. `policies.engines.standard` joins the usual ones in the fixed order.
 
     from policies.context import CallContext
     from policies.engines.protocol import Decorator
