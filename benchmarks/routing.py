@@ -6,11 +6,14 @@ cheaper model gets better, one of any model gets better here and worse there, an
 routes sees none of that, only the noisy outcome of what it chose: the share of checks that the answer passed
 (one check: pass or fail), what it cost, how long it took, or that it failed.
 
-    always-best       the target of the highest true quality for the kind of task, at any moment always-cheapest
-    the cheapest, at any moment random            any static            the best assignment of kinds to targets
-    by an evaluation before the trace adaptive          the adaptive engine, after the same evaluation adaptive,
-    cold    the same without it oracle            the cheapest target whose true quality is at least MIN_QUALITY
-    of the best one's, at any moment
+    always-best       the target of the highest true quality for the kind of task, at any moment
+    always-cheapest   the cheapest, at any moment
+    random            any
+    static            the best assignment of kinds to targets by an evaluation before the trace
+    adaptive          the adaptive engine, after the same evaluation
+    adaptive, cold    the same without it
+    oracle            the cheapest target whose true quality is at least MIN_QUALITY of the best one's, at any
+                      moment
 
 The adaptive engine is the real one inside the standard composition under a policy's text: every call is decided
 by `engine.decide`, every outcome goes to `observe`. The first two and the last see the truth, so that they are

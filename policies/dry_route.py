@@ -20,7 +20,7 @@ from policies.engines.standard import standard_engine
 from policies.explain import Explanation, explained
 from policies.file.policy import Policy
 from policies.plan import DelegationPlan
-from policies.rules.arguments import ANY, KIND_NAMES, declared_names
+from policies.rules.arguments import ANY, declared_names
 from policies.rules.rulebook import Current, Rulebook
 from policies.running.delegate import PolicyDelegate
 from policies.running.runner import Clock
@@ -29,6 +29,7 @@ from rtfs.errors import Span
 from rtfs.linking import functions_told
 from rtfs.program import Program
 from rtfs.runtime_facts import RuntimeFacts
+from rtfs.values import TYPE_NAMES
 
 #: kinds of arguments that are tried for one function
 MOST_CASES: Final = 256
@@ -147,7 +148,7 @@ def _kinds(rulebook: Rulebook, call: CallContext) -> Iterator[tuple[tuple[str, s
 def _tried(position: int, declared: str, patterns: Iterable[tuple[str, ...]]) -> Sequence[tuple[str, str]]:
     """The types that are tried for one parameter."""
     named = {types[position] for types in patterns if position < len(types)} - {ANY}
-    possible = declared_names(declared) or frozenset(KIND_NAMES.values())
+    possible = declared_names(declared) or frozenset(TYPE_NAMES.values())
     found = [(name, name) for name in sorted(named & possible)]
     others = sorted(possible - named)
     if others:

@@ -666,7 +666,8 @@ EMPTY_SET: Final = Set()
 
 _FUNCTION = type(lambda: None)
 
-_TYPE_NAMES: Final[Mapping[type, str]] = {
+#: names of types, as `type_name` gives them, by the Python type of the values
+TYPE_NAMES: Final[Mapping[type, str]] = {
     type(None): "nil",
     bool: "boolean",
     int: "integer",
@@ -683,13 +684,15 @@ _TYPE_NAMES: Final[Mapping[type, str]] = {
     Uuid: "uuid",
     ResourceHandle: "resource-handle",
     ErrorValue: "error",
+    Ticket: "ticket",
 }
 
 
 def type_name(value: Value) -> str:
     """The name of a value's type, as `(type-name x)` answers it (language.md §2)."""
-    name = _TYPE_NAMES.get(type(value))
+    name = TYPE_NAMES.get(type(value))
     if name is None:
+        # a host may make tickets of its own kind
         name = "ticket" if isinstance(value, Ticket) else type(value).__name__.lower()
     return name
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from policies.file.policy import Policy
 from policies.file.toml_lines import KeyPath, dotted
-from policies.plan import DelegationPlan
 
 #: tables whose order decides: the first route that matches wins, ties go to the target that stands first
 ORDERED: Final = ("static_routes", "remote_providers", "local_models")
@@ -48,15 +47,6 @@ class Change:
         return f"~ {self.key} = {_text(self.old)} → {_text(self.new)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteChange:
-    """A function that goes elsewhere. None: only one of both programs has it."""
-
-    symbol: str
-    old: DelegationPlan | None
-    new: DelegationPlan | None
-
-
 def diff_policies(old: Policy, new: Policy) -> tuple[Change, ...]:
     """The keys that differ, in the order of the schema; empty if both decide alike."""
     before, after = plain(old.settings.model_dump()), plain(new.settings.model_dump())
@@ -73,17 +63,6 @@ def diff_policies(old: Policy, new: Policy) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def diff_routes(
-    old: Mapping[str, DelegationPlan], new: Mapping[str, DelegationPlan]
-) -> tuple[RouteChange, ...]:
-    """The symbols whose target, chain or cache differs, in order of name."""
-    return tuple(
-        RouteChange(symbol=symbol, old=old.get(symbol), new=new.get(symbol))
-        for symbol in sorted(old.keys() | new.keys())
-        if _route(old.get(symbol)) != _route(new.get(symbol))
-    )
-
-
 def plain(value: Any) -> Any:
     """Settings as plain data: tuples as lists, sets as sorted lists, keys in their order."""
     if isinstance(value, dict):
@@ -91,10 +70,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(below) for below in value]
     return sorted(value) if isinstance(value, frozenset) else value
-
-
-def _route(plan: DelegationPlan | None) -> object:
-    return None if plan is None else (plan.target, plan.chain, plan.cache)
 
 
 class _Lines:

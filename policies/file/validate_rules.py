@@ -11,12 +11,13 @@ from policies.file.covering import Covering, Work, rule_covers
 from policies.file.places import Places
 from policies.file.schema import Delegation, FactValue, Rule
 from policies.file.toml_lines import KeyPath
-from policies.rules.arguments import ANY, KIND_NAMES, MORE
+from policies.rules.arguments import ANY, MORE
 from policies.rules.candidates import DISTANCES, Candidate
 from policies.rules.globs import matches
 from policies.targets import LOCAL_PURE
+from rtfs.values import TYPE_NAMES
 
-_ARG_TYPES: Final = frozenset({*KIND_NAMES.values(), "ticket", ANY})
+_ARG_TYPES: Final = frozenset({*TYPE_NAMES.values(), ANY})
 _RANGE: Final = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 #: digits and a dash, but one side is missing
 _HALF_RANGE: Final = re.compile(r"\s*(\d+\s*-|-\s*\d+|-)\s*|\d+\s+-\s*\d+|\d+\s*-\s+\d+", re.ASCII)

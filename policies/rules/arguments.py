@@ -8,7 +8,6 @@ promise about one arity, not about each call, so a hard rule does not rely on it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -16,38 +15,8 @@ from typing import Final
 from policies.context import CallFacts
 from policies.file.schema import Rule
 from rtfs.errors import RtfsError
-from rtfs.values import (
-    ErrorValue,
-    Keyword,
-    List,
-    Map,
-    ResourceHandle,
-    Set,
-    Symbol,
-    Timestamp,
-    Uuid,
-    Vector,
-)
+from rtfs.values import TYPE_NAMES
 
-#: names of types as `type-name` answers them, by the Python type of the values
-KIND_NAMES: Final[Mapping[type, str]] = {
-    type(None): "nil",
-    bool: "boolean",
-    int: "integer",
-    float: "float",
-    str: "string",
-    Keyword: "keyword",
-    Symbol: "symbol",
-    Vector: "vector",
-    List: "list",
-    Map: "map",
-    Set: "set",
-    type(lambda: None): "function",
-    Timestamp: "timestamp",
-    Uuid: "uuid",
-    ResourceHandle: "resource-handle",
-    ErrorValue: "error",
-}
 ANY: Final = "any"
 MORE: Final = "..."
 
@@ -64,9 +33,9 @@ def declared_names(type_text: str) -> frozenset[str] | None:
         found = kinds(parse_type_text(type_text), {})
     except RtfsError:  # such as a type that the program defines
         return None
-    if found is None or not found <= KIND_NAMES.keys():
+    if found is None or not found <= TYPE_NAMES.keys():
         return None
-    return frozenset(KIND_NAMES[kind] for kind in found)
+    return frozenset(TYPE_NAMES[kind] for kind in found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

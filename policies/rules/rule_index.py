@@ -168,10 +168,6 @@ class RuleIndex:
         """Sizes, ascending, after each of which a decision about `symbol` may change."""
         return tuple(sorted({bound for condition in self._conditions(symbol) for bound in condition.bounds}))
 
-    def looks_at_types(self, symbol: str) -> bool:
-        """Whether types of arguments may change a decision about `symbol`."""
-        return any(condition.types is not None for condition in self._conditions(symbol))
-
     def _conditions(self, symbol: str) -> Iterator[ArgumentCondition]:
         for rule in self._each(self._symbol_bits(symbol) & self._on_arguments):
             if rule.arguments is not None:

@@ -213,10 +213,6 @@ class Rulebook:
         """
         return self.rules.size_bounds(symbol)
 
-    def type_rules(self, symbol: str) -> bool:
-        """Whether a rule that may concern `symbol` looks at types of arguments."""
-        return self.rules.looks_at_types(symbol)
-
     def static_route(self, symbol: str) -> tuple[ExecTarget, Because] | None:
         """Where the first glob of `static_routes` that `symbol` matches sends it."""
         position = self._routes.first(symbol)

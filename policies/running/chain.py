@@ -183,11 +183,6 @@ class Chain:
         """What happened so far, in order."""
         return tuple(self._history)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the last instruction was the last."""
-        return self._end is not None
-
     def start(self, now: float) -> Instruction:
         """The first instruction.
 

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.file.diff import Change, RouteChange, diff_policies, diff_routes
+from policies.file.diff import Change, diff_policies
 from policies.file.load import load_policy
-from policies.plan import DelegationPlan
-from rtfs.delegation import LocalPure, RemoteModel
 
 
 def changes(old: str, new: str) -> list[tuple[str, str, Any, Any, int | None, int | None]]:
@@ -131,20 +129,3 @@ TOLD = [
 @pytest.mark.parametrize(("change", "text"), TOLD)
 def test_a_change_reads_well(change: Change, text: str) -> None:
     assert str(change) == text
-
-
-def test_routes() -> None:
-    local = DelegationPlan(target=LocalPure(), stage="default")
-    because = DelegationPlan(target=LocalPure(), stage="rule", reasoning="else")
-    remote = DelegationPlan(target=RemoteModel("a"), stage="rule")
-    chained = DelegationPlan(target=RemoteModel("a"), stage="rule", chain=(LocalPure(),))
-    kept = DelegationPlan(target=RemoteModel("a"), stage="rule", cache="l2")
-    old = {"same": local, "why": local, "target": local, "chain": remote, "cache": remote, "gone": local}
-    new = {"same": local, "why": because, "target": remote, "chain": chained, "cache": kept, "came": local}
-    assert diff_routes(old, new) == (
-        RouteChange(symbol="cache", old=remote, new=kept),
-        RouteChange(symbol="came", old=None, new=local),
-        RouteChange(symbol="chain", old=remote, new=chained),
-        RouteChange(symbol="gone", old=local, new=None),
-        RouteChange(symbol="target", old=local, new=remote),
-    )

@@ -130,14 +130,13 @@ def test_what_arguments_may_change_is_noted(call: Callable[..., CallContext]) ->
     assert (settled.undecided, settled.undecided_hard) == ((), ())
 
 
-def test_sizes_and_types_that_matter() -> None:
+def test_sizes_that_matter() -> None:
     rules = index(
         Rule(symbols=("a*",), min_size=10),
         Rule(symbols=("ab",), max_size=5, arg_types=("string",)),
         Rule(max_size=100, tenants=("t",)),
     )
     assert [rules.size_bounds(symbol) for symbol in ("a", "ab", "c")] == [(9, 100), (5, 9, 100), (100,)]
-    assert [rules.looks_at_types(symbol) for symbol in ("a", "ab", "c")] == [False, True, False]
 
 
 WHEN = [

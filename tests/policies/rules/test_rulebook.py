@@ -75,8 +75,6 @@ def test_what_arguments_decide(
     assert rulebook.depends_on_arguments(call("f")) is expected
     assert not rulebook.depends_on_arguments(call("f", types=("string",)))
     assert not rulebook.depends_on_arguments(call("g"))
-    assert rulebook.type_rules("f")
-    assert not rulebook.type_rules("g")
 
 
 def test_sizes_that_matter(book: Callable[[str], Rulebook]) -> None:
