@@ -14,17 +14,21 @@ from rtfs.ir_codec.schema import (
     MAGIC,
     RECORDS,
     TEXTS,
+    VALUE_MAGIC,
     Op,
     fields_of,
+    is_plain_value,
     is_value,
 )
 from rtfs.ir_codec.verify import verify
 from rtfs.types import model as types
 from rtfs.types.shapes import PRIMITIVE_KINDS
-from rtfs.values import INT_MAX, INT_MIN, MAP_KEY_TYPES, List, Map, Set, Vector
+from rtfs.values import INT_MAX, INT_MIN, MAP_KEY_TYPES, List, Map, Set, Value, Vector
 
 #: a varint of this many bytes holds any 64-bit number
 _MAX_VARINT_BYTES: Final = 10
+#: what is neither unit nor value
+_NOTHING: Final = object()
 _PLAIN: Final[dict[int, Any]] = {Op.NONE: None, Op.TRUE: True, Op.FALSE: False, Op.COLON: forms.COLON}
 _OF_TEXT: Final[dict[int, Callable[[str], Any]]] = {op: make for op, _, make in TEXTS.values()}
 
@@ -53,11 +57,28 @@ def decode(data: bytes) -> ir.Unit:
     return unit
 
 
+def decode_value(data: bytes) -> Value:
+    """The value that `encode_value` wrote.
+
+    Raises:
+        StorageError: the bytes are damaged, of another version, or no value.
+    """
+    if data[: len(VALUE_MAGIC)] != VALUE_MAGIC:
+        raise errors.StorageError("not an RTFS value: expected it to start with `RTV1`")
+    try:
+        return _ValueDecoder(data, len(VALUE_MAGIC)).value()
+    except (IndexError, UnicodeDecodeError) as exc:
+        raise _damaged("it ends too early") from exc
+
+
 def _damaged(what: str) -> errors.StorageError:
     return errors.StorageError(f"damaged RTFS IR: {what}")
 
 
 class _Decoder:
+    #: what may stand in a collection
+    _is_item = staticmethod(is_value)
+
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
         self._at = position
@@ -68,6 +89,13 @@ class _Decoder:
         self._strings = [self._text() for _ in range(self._count())]
 
     def unit(self) -> ir.Unit:
+        found = self._only()
+        if type(found) is not ir.Unit:
+            raise _damaged("expected one unit")
+        return found
+
+    def _only(self) -> Any:
+        """The one thing that all operations together leave on the stack."""
         data = self._data
         while self._at < len(data):
             op = data[self._at]
@@ -82,9 +110,7 @@ class _Decoder:
                 self._stack.append(_READ[op](self))
             else:
                 raise _damaged(f"unknown operation {op}")
-        if len(self._stack) != 1 or type(self._stack[0]) is not ir.Unit:
-            raise _damaged("expected one unit")
-        return self._stack[0]
+        return self._stack[0] if len(self._stack) == 1 else _NOTHING
 
     # ------------------------------------------------------------ numbers and texts
 
@@ -148,7 +174,7 @@ class _Decoder:
     def _values(self, count: int) -> list[Any]:
         items = self._pop(count)
         for item in items:
-            if not is_value(item):
+            if not self._is_item(item):
                 raise _damaged(f"a {type(item).__name__} in a collection")
         return items
 
@@ -185,6 +211,18 @@ class _Decoder:
         if record is types.Primitive and made.name not in PRIMITIVE_KINDS:
             raise _damaged(f"unknown type {made.name}")
         self._stack.append(made)
+
+
+class _ValueDecoder(_Decoder):
+    """Reads values, in which nothing of forms may stand."""
+
+    _is_item = staticmethod(is_plain_value)
+
+    def value(self) -> Value:
+        found = self._only()
+        if not is_plain_value(found):
+            raise _damaged("expected one value")
+        return found
 
 
 def _map(items: list[Any]) -> Map:

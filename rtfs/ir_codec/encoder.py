@@ -13,10 +13,11 @@ from rtfs.ir_codec.schema import (
     MAGIC,
     RECORD_OPS,
     TEXTS,
+    VALUE_MAGIC,
     Op,
     parts,
 )
-from rtfs.values import COLLECTIONS, INT_MAX, INT_MIN, type_name
+from rtfs.values import COLLECTIONS, INT_MAX, INT_MIN, Value, type_name
 
 
 def encode(unit: ir.Unit) -> bytes:
@@ -25,13 +26,27 @@ def encode(unit: ir.Unit) -> bytes:
     Raises:
         StorageError: it holds a constant that cannot be stored, such as a function.
     """
+    return b"".join((MAGIC, bytes((FORMAT_VERSION, ir.IR_VERSION)), *_written(unit)))
+
+
+def encode_value(value: Value) -> bytes:
+    """An RTFS value as bytes, which `decode_value` reads back to an equal one of the same type.
+
+    Raises:
+        StorageError: it is or holds what has no meaning outside its run: a function, a ticket, an error.
+    """
+    return b"".join((VALUE_MAGIC, *_written(value)))
+
+
+def _written(root: Any) -> tuple[bytes, bytes]:
+    """The table of strings, and the operations."""
     encoder = _Encoder()
-    encoder.write(unit)
+    encoder.write(root)
     strings = bytearray()
     write_varint(strings, len(encoder.strings))
     for text in encoder.strings:
         write_text(strings, text)
-    return b"".join((MAGIC, bytes((FORMAT_VERSION, ir.IR_VERSION)), strings, encoder.out))
+    return strings, encoder.out
 
 
 def write_varint(out: bytearray, number: int) -> None:

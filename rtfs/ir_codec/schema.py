@@ -1,11 +1,13 @@
 """The format: what may be stored, under which number, and which values each field may have.
 
-    stored  = MAGIC, FORMAT_VERSION, IR_VERSION, strings, operation*
+    stored  = MAGIC, FORMAT_VERSION, IR_VERSION, strings, operation*    (a unit)
+            | VALUE_MAGIC, strings, operation*                          (a value by itself)
     strings = count, (length, UTF-8 with lone surrogates)*
 
 The operations run on a stack: leaves push a value; `VECTOR n` and the like pop n items and push the
-collection; a record's operation pops its fields and pushes the record. At the end the stack holds the unit
-alone. So neither side recurs, whatever the depth. Numbers are varints (LEB128); signed ones are zigzag-coded.
+collection; a record's operation pops its fields and pushes the record. At the end the stack holds the unit,
+or the value, alone. So neither side recurs, whatever the depth. Numbers are varints (LEB128); signed ones are
+zigzag-coded.
 
 Records are all dataclasses of the IR. Their fields, in order, are those of the class, and may hold only what
 the annotations say. `REF i` pushes the i-th non-empty collection again: constants may share structure, and
@@ -35,6 +37,8 @@ from rtfs.types import model as types
 
 MAGIC: Final = b"RTIR"
 FORMAT_VERSION: Final = 1
+#: what values by themselves begin with: `RTV` and the version of this format
+VALUE_MAGIC: Final = b"RTV1"
 
 
 class Op(IntEnum):
@@ -104,6 +108,8 @@ _VALUE_KINDS: Final = frozenset(
     (type(None), bool, int, float, *TEXTS, *values.COLLECTIONS, forms.Colon, forms.MetaForm)
 )
 
+#: the same, without what only forms hold
+_PLAIN_KINDS: Final = _VALUE_KINDS - {forms.Colon, forms.MetaForm}
 
 _FIELD_NAMES: Final = {record: tuple(field.name for field in fields(record)) for record in RECORDS}
 _NODES: Final = frozenset(record for record in RECORDS if issubclass(record, ir.Node))
@@ -142,6 +148,11 @@ def fields_of(record: type) -> tuple[Field, ...]:
 def is_value(found: Any) -> bool:
     """Whether `found` is an RTFS value that can be stored."""
     return type(found) in _VALUE_KINDS
+
+
+def is_plain_value(found: Any) -> bool:
+    """Whether `found` is a value that can be stored and no part of a form."""
+    return type(found) in _PLAIN_KINDS
 
 
 def _kinds(hint: Any) -> frozenset[type]:
