@@ -182,7 +182,11 @@ class Service(Protocol):
         """The policy in force."""
 
     async def replace_policy(self, text: str, *, source: str, expected: int | None = None) -> PolicyChange:
-        """Put a policy in force, or say what is wrong with it. Raises ConflictError if `number` is not `expected`."""
+        """Put a policy in force, or say what is wrong with it.
+
+        Raises:
+            ConflictError: the `number` of the policy in force is not `expected`.
+        """
 
     async def rollback_policy(self) -> PolicyChange:
         """Go back to the policy before. Raises ConflictError if there is none."""

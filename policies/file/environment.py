@@ -10,6 +10,9 @@ key in lower case with hyphens. Elements of arrays go by their index; the one be
 
 A value is read as a TOML value; where the schema wants a string, a text that is no TOML string stands for
 itself. An empty value counts as no variable. No variable can remove a key.
+
+`RTFS_LOCAL_MODEL_PATH=/models/tiny.q4.gguf` is short for a key: the `path` of the local model `tiny.q4`, which is
+defined by that if it was not.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Final
 
 from policies.errors import PolicyProblem
@@ -28,6 +32,8 @@ from policies.file.toml_lines import MAX_DEPTH, KeyPath, dotted, scan
 from rtfs.spell import nearest
 
 PREFIX: Final = "RTFS_DELEGATION"
+#: adds a model on this machine
+LOCAL_MODEL_PATH: Final = "RTFS_LOCAL_MODEL_PATH"
 #: characters of a value that is read, and of a name that is shown
 _LONGEST: Final = 100_000
 _SHOWN: Final = 200
@@ -47,7 +53,24 @@ def apply(data: dict[str, Any], environ: Mapping[str, str]) -> Overrides:
     found = Overrides()
     for name in sorted(filter(_is_ours, environ), key=_order):
         _Override(name, environ[name], data, found).apply()
+    if environ.get(LOCAL_MODEL_PATH, "").strip():
+        _add_model(environ[LOCAL_MODEL_PATH].strip(), data, found)
     return found
+
+
+def _add_model(file: str, data: dict[str, Any], found: Overrides) -> None:
+    """Define the model in `file`, which is called like it without the ending, or give it that file."""
+    holder: Any = data
+    for part in ("delegation", "local_models"):
+        holder = holder.setdefault(part, {})
+        if not isinstance(holder, dict):
+            return  # the schema will report what stands there
+    name = PurePath(file).stem
+    key = f"local-{name}" if f"local-{name}" in holder else name
+    entry = holder.setdefault(key, {})
+    if isinstance(entry, dict):
+        entry["path"] = file
+        found.variables["delegation", "local_models", key, "path"] = LOCAL_MODEL_PATH
 
 
 def _is_ours(name: str) -> bool:

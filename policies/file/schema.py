@@ -22,6 +22,8 @@ type TargetName = Annotated[str, Field(min_length=1, max_length=200)]
 #: a glob over target names
 type TargetGlob = Glob
 type FactValue = str | int | bool
+#: what can be inside a model on this machine
+type ModelKind = Literal["echo", "rules"]
 # arrays of the file become tuples and sets; what is in them stays strict
 type Texts = Annotated[tuple[str, ...], Strict(False)]
 type ArgTypes = Annotated[tuple[str, ...], Strict(False), Field(max_length=100)]
@@ -64,9 +66,11 @@ class RemoteProvider(TargetFacts):
 
 
 class LocalModelEntry(TargetFacts):
-    """`[delegation.local_models.NAME]`."""
+    """`[delegation.local_models.NAME]`. What a model of some kind needs is checked in `validate_models`."""
 
-    path: Filled
+    kind: ModelKind | None = None  # None: by how the name of its file ends
+    path: Filled | None = None  # its file, for kinds that have one
+    fail_rate: Fraction = 0.0  # of `echo`: share of calls that fail, for trials
     threads: Count | None = None
     num_gpus: NotNegative = 0.0
     replicas: Annotated[int, Field(ge=1, le=1024)] = 1

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from policies.errors import PolicyError, PolicyProblem
-from policies.file import validate_providers, validate_rules
+from policies.file import validate_models, validate_providers, validate_rules
 from policies.file.checked import TOP, Checked, each, mentions
 from policies.file.covering import Covering, Work
 from policies.file.places import Places
@@ -41,8 +41,8 @@ def check(settings: Delegation, places: Places, environ: Mapping[str, str] | Non
         work=Work(MAX_PAIRS),
     )
     checks = (
-        _keys, _mentions, _remote_rtfs, _target_globs, _chains, validate_providers.check, _routes, _sources,
-        _budgets, _causes, _learning,
+        _keys, _mentions, _remote_rtfs, _target_globs, _chains, validate_providers.check, validate_models.check,
+        _routes, _sources, _budgets, _causes, _learning,
     )  # fmt: skip
     found = [problem for one in checks for problem in one(what)]
     return found + validate_rules.check(settings, places, what.served)

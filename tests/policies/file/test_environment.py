@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from policies.errors import PolicyFileError, PolicyProblem
 from policies.file.load import load_policy
+from policies.rules.candidates import candidates_of
 
 TEXT = """
 [delegation]
@@ -54,7 +55,8 @@ SET: list[tuple[str, str, str, Any]] = [
     ("RTFS_DELEGATION__RULES", "[]", "rules", ()),
     ("RTFS_DELEGATION__BUDGETS__ALL", "{scope = 'all', limit_usd = 1}", "budgets.all.limit_usd", 1.0),
     ("RTFS_DELEGATION__CACHE_TTL", "", "cache_ttl", 30.0),
-    ("RTFS_LOCAL_MODEL_PATH", "x", "cache_ttl", 30.0),
+    ("RTFS_LOCAL_MODEL_PATH", " new/gpt-4.1.gguf ", "local_models.gpt-4.1.path", "new/gpt-4.1.gguf"),
+    ("RTFS_LOCAL_MODEL_PATH", " ", "cache_ttl", 30.0),
     ("RTFS_DELEGATION_POLICY", "x", "cache_ttl", 30.0),
     ("RTFS_DELEGATIONS", "x", "cache_ttl", 30.0),
 ]  # fmt: skip
@@ -77,6 +79,36 @@ def test_a_variable_sets_a_key(name: str, text: str, path: str, value: Any) -> N
     policy = load_policy(TEXT, environ={name: text})
     found = value_at(policy.settings, path)
     assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize("text", [TEXT, "", "[delegation.local_models]\n'local-tiny.q4' = { path = 'old' }"])
+def test_a_variable_adds_a_model(text: str) -> None:
+    policy = load_policy(text, environ={"RTFS_LOCAL_MODEL_PATH": "/m/tiny.q4.gguf"})
+    assert "local-tiny.q4" in candidates_of(policy)
+    models = policy.settings.local_models
+    assert [entry.path for key, entry in models.items() if "tiny" in key] == ["/m/tiny.q4.gguf"]
+
+
+def test_routes_may_lead_to_an_added_model() -> None:
+    text = "[delegation.static_routes]\n'ask-*' = 'local-tiny'"
+    load_policy(text, environ={"RTFS_LOCAL_MODEL_PATH": "tiny.gguf"})
+    with pytest.raises(PolicyFileError, match="no provider serves the target `local-tiny`"):
+        load_policy(text, environ={})
+
+
+@pytest.mark.parametrize("text", ["delegation = 1", "[delegation]\nlocal_models = 1", "[delegation]\nlocal_models.tiny = 1"])
+def test_a_model_is_not_added_to_what_is_no_table(text: str) -> None:
+    with pytest.raises(PolicyFileError, match="expected a table, got the integer 1"):
+        load_policy(text, environ={"RTFS_LOCAL_MODEL_PATH": "tiny.gguf"})
+
+
+def test_what_is_wrong_with_an_added_model() -> None:
+    (problem,) = load_policy("", environ={"RTFS_LOCAL_MODEL_PATH": "tiny.gguff"}).warnings
+    assert str(problem) == (
+        "environment: warning: `delegation.local_models.tiny.path`: in `RTFS_LOCAL_MODEL_PATH`: the name of the "
+        "file ends in `.gguff`, which no model does, so that nothing can run it; did you mean `.gguf`? "
+        "(unknown-suffix)"
+    )
 
 
 def test_without_an_environment_nothing_is_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
