@@ -74,7 +74,23 @@ class _Interned:
         return found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self).of, (self.name,))
+        return _interned, (type(self), self.name)
+
+
+def _interned(kind: type[_Interned], name: str) -> _Interned:
+    """`kind.of(name)`, for pickles: they find a function of a module by its name, but no class method."""
+    return kind.of(name)
+
+
+class _Stored:
+    """Collections are pickled as the bytes of `rtfs.ir_codec`, whatever they share and however deep they are."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from rtfs.ir_codec import decode_value, encode_value
+
+        return decode_value, (encode_value(self),)
 
 
 class Keyword(_Interned):
@@ -227,7 +243,7 @@ def _trie(pairs: Iterable[tuple[Any, Any]]) -> Any:
     return trie
 
 
-class _Window:
+class _Window(_Stored):
     """The part that vectors and lists share: a window on a buffer, in buffer order."""
 
     __slots__ = ("_items", "_start", "_stop", "source_info")
@@ -415,7 +431,7 @@ class List(_Window):
         return _shown(self)
 
 
-class Map:
+class Map(_Stored):
     """`{k v}` in insertion order. Keys are strings, keywords and integers; callers check that."""
 
     __slots__ = ("_next", "_table", "_trie", "source_info")
@@ -586,7 +602,7 @@ def member_key(value: Value) -> Any:
     return value if type(value) in _PLAIN_MEMBERS else _Member(value)
 
 
-class Set:
+class Set(_Stored):
     """`#{a b}` in insertion order; members are any values."""
 
     __slots__ = ("_map", "source_info")

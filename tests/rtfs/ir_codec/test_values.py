@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,3 +96,10 @@ def test_what_is_no_value_is_refused(data):
 def test_a_form_is_no_value():
     with pytest.raises(errors.StorageError):
         decode_value(VALUE_MAGIC + encode_value(forms.COLON)[len(VALUE_MAGIC) :])
+
+
+@given(VALUES)
+def test_a_pickle_holds_the_same_value(value):
+    after = pickle.loads(pickle.dumps(value))
+    assert type(after) is type(value)
+    assert rtfs.pr_str(after) == rtfs.pr_str(value)
