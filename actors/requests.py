@@ -82,6 +82,13 @@ class RunRequest:
     #: clusters that it came through
     hops: int = 0
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether running it twice does no more than running it once: all that it may use stays in the run."""
+        if self.level == "pure":
+            return True
+        return self.level == "controlled" and set(self.allowed) <= set(DEFAULT_CAPABILITIES)
+
     def context(self) -> RuntimeContext:
         """What the run may do."""
         if self.level == "pure":

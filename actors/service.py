@@ -124,8 +124,11 @@ class BusyError(Exception):
     """A queue is full. `retry_after_s`: when it is worth trying again."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
-        super().__init__(message)
+        super().__init__(message, retry_after_s)
         self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Service(Protocol):

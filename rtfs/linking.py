@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from rtfs import errors, ir
 from rtfs.labels import Labels
 from rtfs.namespace import Modules, Namespace
+from rtfs.run import current_run
 from rtfs.runtime_facts import RuntimeFacts
 from rtfs.values import Value
 
@@ -32,10 +33,14 @@ _ATTEMPTS: Final = 3
 class Link:
     """A program whose calls know where they go. Runs of it are independent of each other."""
 
-    def __init__(self, program: Program, routes: Routes | None, backend: BackendName) -> None:
+    def __init__(
+        self, program: Program, routes: Routes | None, backend: BackendName, overlaps: bool = False
+    ) -> None:
         self._program = program
         self._routes = routes
         self._backend = backend
+        #: whether parts of the program that may wait for a function that runs elsewhere overlap
+        self._overlaps = overlaps
         #: by id of the unit; None: the interpreter runs it
         self._routings: dict[int, tuple[ir.Unit, Routing | None]] = {}
         self._loaded: Namespace | None = None
@@ -43,6 +48,7 @@ class Link:
 
     def start(self) -> tuple[Namespace, Value]:
         """Run the program's forms in a new frame; the frame, and the value of the last form."""
+        current_run().may_overlap = self._overlaps
         bind = None if self._routes is None else self._routes.bind
         modules = Modules(self._program.module_unit, self._run_unit, lambda name: bind)
         namespace = modules.frame()
@@ -50,6 +56,7 @@ class Link:
 
     def namespace(self) -> Namespace:
         """The frame that calls from outside share; the program's forms run once, on the first call."""
+        current_run().may_overlap = self._overlaps
         with self._loading:
             if self._loaded is None:
                 namespace, _ = self.start()
@@ -77,7 +84,7 @@ class Link:
 
             bound = frozenset[int]() if self._routes is None else self._routes.bound(unit)
             try:
-                known = unit, self._program.code(unit).routing(bound)
+                known = unit, self._program.code(unit).routing(bound, overlaps=self._overlaps)
             except Uncompiled:
                 known = unit, None
             self._routings[id(unit)] = known
@@ -139,7 +146,12 @@ class Links:
         routes = Routes(self._delegate, facts, self._labels.of(self._program, units, self._delegate, facts))
         for unit in units:
             routes.add(unit, self._program.functions(unit))
-        return Link(self._program, routes, self._backend)
+        overlaps = (
+            self._backend == "python"
+            and routes.binds_any()
+            and not any(self._program.changes_shared_locals(unit) for unit in units)
+        )
+        return Link(self._program, routes, self._backend, overlaps)
 
 
 _NOBODY: Final = RuntimeFacts()

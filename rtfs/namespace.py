@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rtfs import errors
+from rtfs.overlap.current import alone, before_effect
 from rtfs.values import Value
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ class Modules:
         known = self._loaded.get(name)
         if known is not None:
             return known
-        with self._lock:
+        before_effect()
+        with alone(), self._lock:  # another part must not find it half loaded
             return self._loaded.get(name) or self._load(name)
 
     def _load(self, name: str) -> Namespace:

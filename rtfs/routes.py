@@ -69,6 +69,10 @@ class Routes:
         """Ids of the functions of `unit` for which stubs stand."""
         return self._units[id(unit)][1]
 
+    def binds_any(self) -> bool:
+        """Whether a stub stands for any function asked about so far."""
+        return bool(self._bound)
+
     def bind(self, node: ir.Lambda, body: Callable[..., Value], frame: Namespace) -> Callable[..., Value]:
         """The stub of a delegated function, made in `frame`; any other function itself."""
         route = self._bound.get(id(node))

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -93,6 +93,12 @@ class Run:
     _left_s: float | None = None
     #: growth that was charged to the run when it was suspended, bytes
     grown_bytes: int = 0
+    #: told when the run must stop, on whatever thread that is found out; see `noticing_stops`
+    on_stop: tuple[Callable[[], None], ...] = ()
+    #: called when the run ends, the latest first, while it is still the current one
+    on_end: dict[Callable[[], None], None] = field(default_factory=dict)
+    #: functions of its program may run elsewhere, so that calls of builtins such as `map` may overlap
+    may_overlap: bool = False
 
 
 #: truthy when some run must stop; tested by every safepoint
@@ -113,6 +119,11 @@ def current_run() -> Run:
     return run
 
 
+def run_under_way() -> Run | None:
+    """The run under way, if there is one."""
+    return _current.get()
+
+
 def make_current(run: Run) -> None:
     """For a driver that runs a program in a `contextvars` context of its own; all others use `running`."""
     _current.set(run)
@@ -121,12 +132,38 @@ def make_current(run: Run) -> None:
 def poll() -> None:
     """A safepoint: raise if this run, or one that it serves, must stop."""
     if STOP_REQUESTS:
-        run = _current.get()
-        while run is not None:
-            stop = run.stop
-            if stop is not None and run.active:
-                raise type(stop)(*stop.args)  # a fresh one: each border notes its own place on it
-            run = run.parent
+        stop = stop_of(_current.get())
+        if stop is not None:
+            raise stop
+
+
+def stop_of(run: Run | None) -> errors.LimitError | None:
+    """Why `run`, or one that it serves, must stop; None if it may go on."""
+    while run is not None:
+        stop = run.stop
+        if stop is not None and run.active:
+            return type(stop)(*stop.args)  # a fresh one: each border notes its own place on it
+        run = run.parent
+    return None
+
+
+def noticing_stops(run: Run | None, told: Callable[[], None]) -> None:
+    """Have `told` called when `run`, or one that it serves, must stop: for what waits and reaches no safepoint.
+
+    It may be called from any thread, and from a signal handler, so it must neither block nor take a lock.
+    Whoever asks looks at `stop_of` afterwards: the stop may have come before.
+    """
+    while run is not None:
+        if told not in run.on_stop:
+            run.on_stop += (told,)
+        run = run.parent
+
+
+def no_longer_noticing(run: Run | None, told: Callable[[], None]) -> None:
+    """Take back what `noticing_stops` did."""
+    while run is not None:
+        run.on_stop = tuple([each for each in run.on_stop if each is not told])
+        run = run.parent
 
 
 def reserve(nbytes: int) -> None:
@@ -180,6 +217,11 @@ def cancel(run: Run, reason: str = "cancelled") -> None:
     _request_stop(run, errors.BudgetExhausted("cancelled", reason))
 
 
+def end_with(run: Run, error: errors.LimitError) -> None:
+    """Have `run` end with a limit that a part of it has exceeded."""
+    _request_stop(run, error)
+
+
 class _Running:
     """The context manager of `running`: a class, because a generator costs twice as much."""
 
@@ -201,8 +243,13 @@ class _Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _current.reset(self._token)
-        deactivate(self._run)
+        run = self._run
+        try:
+            while run.on_end:
+                run.on_end.popitem()[0]()
+        finally:
+            _current.reset(self._token)
+            deactivate(run)
 
 
 def running(run: Run) -> _Running:
@@ -280,6 +327,8 @@ def _request_stop(run: Run, error: errors.LimitError) -> None:
             run.stop = error
             if run.active:
                 STOP_REQUESTS.append(run)
+    for told in run.on_stop:
+        told()
 
 
 def _stop_if_active(run: Run, dimension: str) -> None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from rtfs import errors
 from rtfs.capabilities import check_input, check_output, default_effects, effect_label
+from rtfs.overlap.current import before_effect
 from rtfs.run import MIB, Limits, current_run, poll
 from rtfs.runtime_facts import RuntimeFacts
 from rtfs.values import (
@@ -243,8 +244,10 @@ def call_capability(capability_id: str, args: list[Value]) -> Value:
 def ask[**P, T](what: str, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a method of a host; its Python exceptions become HostException, naming `what`.
 
-    Errors of RTFS pass, and so do those that say that the run itself is at its limits.
+    Errors of RTFS pass, and so do those that say that the run itself is at its limits. Where parts of the
+    program overlap, their calls come in its order.
     """
+    before_effect()
     try:
         return method(*args, **kwargs)
     except (errors.RtfsError, RecursionError, MemoryError):

@@ -1,14 +1,18 @@
-"""Tickets whose work is over: all there are where nothing can overlap.
+"""Tickets of `async`: of work that overlaps with what comes after it, or is over already where nothing can.
 
-A ticket that a program can wait for is an `Awaitable`. Where work overlaps, other layers add their own.
+A ticket that a program can wait for is an `Awaitable`. Other layers add their own.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+import sys
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
 
-from rtfs.errors import RtfsError
-from rtfs.run import current_run
+from rtfs.errors import BudgetExhausted, LimitError, RtfsError
+from rtfs.overlap.current import before_effect, current_part
+from rtfs.overlap.part import Part, Wait
+from rtfs.run import Run, current_run, end_with
 from rtfs.values import Ticket, Value
 
 type State = Literal["working", "input_required", "completed", "failed", "cancelled"]
@@ -34,15 +38,40 @@ class Awaitable(Protocol):
         """
 
 
+def start(body: Callable[[], Value], understood: Callable[[Exception], RtfsError]) -> Ticket:
+    """Start `body` as a part of its own; its ticket, when it waits for the first time or is over.
+
+    Where nothing can overlap it runs at once. Its effects wait for nothing: whoever writes `async` wants it
+    beside what comes after it. It is cancelled when the run ends.
+
+    Args:
+        understood: called with what `body` raises, where it was caught: the error of the ticket. It raises what
+            ends the run.
+    """
+    before_effect()
+    id = _new_id()
+    part = current_part()
+    if part is not None and not part.alone:
+        return StartedTicket(id, part, body, understood)
+    try:
+        return FinishedTicket(body(), id=id)
+    except Exception as exc:
+        return FinishedTicket(error=understood(exc), id=id)
+
+
+def _new_id() -> str:
+    run = current_run()
+    run.serial += 1
+    return f"ticket-{run.serial}"
+
+
 class FinishedTicket(Ticket):
     """A ticket that has its value or its error. Made inside a run, which numbers its tickets."""
 
     __slots__ = ("_error", "_value")
 
-    def __init__(self, value: Value = None, error: RtfsError | None = None) -> None:
-        run = current_run()
-        run.serial += 1
-        super().__init__(f"ticket-{run.serial}")
+    def __init__(self, value: Value = None, error: RtfsError | None = None, *, id: str | None = None) -> None:
+        super().__init__(_new_id() if id is None else id)
         self._value = value
         self._error = error
 
@@ -60,3 +89,83 @@ class FinishedTicket(Ticket):
         if self._error is not None:
             raise self._error.with_traceback(None)  # each await raises it again; keep its traceback short
         return self._value
+
+
+class StartedTicket(Ticket):
+    """A ticket of a part of this thread's hub."""
+
+    __slots__ = ("_part", "_run", "_understood", "_waiting")
+
+    def __init__(
+        self,
+        id: str,
+        starting: Part,
+        body: Callable[[], Value],
+        understood: Callable[[Exception], RtfsError],
+    ) -> None:
+        super().__init__(id)
+        self._understood = understood
+        self._run: Final[Run] = current_run()
+        #: told when it is over
+        self._waiting: list[Callable[[], None]] = []
+        self._part = part = Part(starting.hub, lambda _: self._work(body), handled=sys.exception())
+        part.depth, part.on_over = starting.depth_below(), self._over
+        self._run.on_end[self._end] = None
+        starting.hub.run_first(part, starting)
+
+    def _work(self, body: Callable[[], Value]) -> Value:
+        try:
+            return body()
+        except Exception as exc:
+            error = self._understood(exc)
+        raise error.with_traceback(None)
+
+    def _over(self, part: Part) -> None:
+        self._run.on_end.pop(self._end, None)
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+        error = part.error
+        if isinstance(error, LimitError) and part.cancelled is None:
+            end_with(self._run, error)
+        elif error is not None and not isinstance(error, Exception):  # an interrupt is for the whole program
+            for each in list(part.hub.parts):
+                part.hub.cancel(each, error)
+
+    def _end(self) -> None:
+        """The run ends: cancel the work, and wait until it has noticed."""
+        part, ending = self._part, current_part()
+        part.hub.cancel(part, BudgetExhausted("cancelled", "the program has ended"))
+        while not part.over and ending is not None and ending.hub is part.hub:
+            waiting = Wait(ending)
+            self._waiting.append(waiting.wake)
+            ending.park(waiting, shielded=True)
+
+    @property
+    def state(self) -> State:
+        """Where its work stands now."""
+        part = self._part
+        if not part.over:
+            return "working"
+        if part.error is None:
+            return "completed"
+        return "failed" if part.cancelled is None else "cancelled"
+
+    def wait(self, timeout_ms: float | None) -> Value:
+        """The value of its work; None waits as long as it takes.
+
+        Raises:
+            RtfsError: the error that ended the work.
+            TicketTimeout: it is not over after `timeout_ms`.
+        """
+        from rtfs.overlap.waiting import wait_for
+
+        part = self._part
+        if not part.over and not wait_for(self._told, None if timeout_ms is None else timeout_ms / 1000):
+            raise TicketTimeout
+        if part.error is not None:
+            raise part.error.with_traceback(None)  # each await raises it again; keep its traceback short
+        return part.value
+
+    def _told(self, wake: Callable[[], None]) -> None:
+        self._waiting.append(wake)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from policies.cli import facts as for_whom
 from policies.cli import files
 from rtfs.cli import options as common
-from rtfs.cli.console import Console, Exit, UsageError, place
+from rtfs.cli.console import Console, Exit, UsageError
 from rtfs.cli.sources import STDIN, Source, read_program
+from rtfs.error_json import place
 
 if TYPE_CHECKING:
     from policies.dry_route import FunctionRoute
@@ -73,7 +74,7 @@ def execute(options: Namespace, console: Console) -> Exit:
         "file": source.name,
         "policy": {"source": policy.source, "version": policy.version},
         "facts": for_whom.described(facts),
-        "functions": [_described(route) for route in shown],
+        "functions": [described(route) for route in shown],
         "notes": notes,
     }
     return console.finish(Exit.VALUE, fields)
@@ -162,7 +163,7 @@ def _notes(policy: Policy, facts: RuntimeFacts) -> Iterator[str]:
 # ---------------------------------------------------------------- for scripts
 
 
-def _described(route: FunctionRoute) -> dict[str, Any]:
+def described(route: FunctionRoute) -> dict[str, Any]:
     """A route as JSON data; the keys are stable."""
     function = route.function
     hint = function.hint

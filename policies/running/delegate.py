@@ -29,6 +29,7 @@ from policies.engines.security import SecurityAwareEngine
 from policies.plan import DelegationPlan, Stage
 from policies.rules.privacy_sources import PolicySources
 from policies.rules.rulebook import Current, Rulebook
+from policies.running.chain import Attempt
 from policies.running.chain_terms import Terms
 from policies.running.delegated_call import stub
 from policies.running.guard import guard
@@ -75,6 +76,8 @@ class PolicyDelegate:
         audit: told of each delegated call and all that happened in it.
         metadata: what planners and intent analysers say of a function in a run, asked when it is linked for the
             run's facts; `facts.plan` tells runs apart. It reaches the decision and, in the plan, the audit.
+        before_body: asked before a function's own body runs because no target answered; what it raises ends the
+            call.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class PolicyDelegate:
         observe: Callable[[Observation], None] | None = None,
         audit: Callable[[CallRecord], None] | None = None,
         metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
+        before_body: Callable[[str, tuple[Attempt, ...]], None] | None = None,
     ) -> None:
         self.engine: Engine = engine if _plans_hints(engine) else SecurityAwareEngine(engine, current)
         self.services = Services(
@@ -101,6 +105,7 @@ class PolicyDelegate:
             meter=NullMeter() if meter is None else meter,
             observe=observe,
             audit=audit,
+            before_body=before_body,
         )
         self._metadata = metadata
         self._sources: tuple[Rulebook, PolicySources] | None = None

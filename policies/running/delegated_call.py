@@ -91,7 +91,11 @@ class DelegatedCall:
                 span.attributes["answered_by"] = target_name(_answered_by(end))
         finally:
             self._report(chain, end, (clock() - began) * 1000)
-        return end if isinstance(end, Give) else None
+        if isinstance(end, Give):
+            return end
+        if services.before_body is not None and not end.planned:
+            services.before_body(self._call.fn_symbol, chain.history)
+        return None
 
     def _follow(self, chain: Chain) -> Give | RunBody:
         """Carry out what the chain says until it is over."""

@@ -166,6 +166,26 @@ def abandoned(record: Record) -> Record:
     return record
 
 
+def adopted(
+    record: Record, circuit: Circuit, retry_at: float, cause: str | None, now: float
+) -> Record | None:
+    """The record after another process told that the circuit opened or closed; None if that changes nothing."""
+    if circuit == "open" and retry_at > max(now, record.retry_at if record.circuit == "open" else 0.0):
+        return record._replace(
+            circuit="open",
+            openings=max(1, record.openings),
+            cool_down_s=retry_at - now,
+            retry_at=retry_at,
+            trials=0,
+            cause=cause if cause in COOL_DOWN_S else "unknown",
+        )
+    if circuit == "closed" and record.circuit != "closed":
+        return record._replace(
+            circuit="closed", window=(), failures_in_row=0, trials=0, retry_at=0.0, closed_at=now
+        )
+    return None
+
+
 def state_of(record: Record, settings: Health, now: float) -> TargetState:
     """What decisions see of a target."""
     window = _recent(record, settings, now)
@@ -279,6 +299,19 @@ class HealthTracker:
     def abandoned(self, name: str, now: float) -> None:
         """A call that was admitted ended and says nothing about the target."""
         self._step(name, now, abandoned)
+
+    def adopt(self, name: str, circuit: Circuit, retry_at: float, cause: str | None, now: float) -> bool:
+        """Take over what another process found out: that a circuit opened, or closed again; whether that is new.
+
+        `on_change` is not told, so that what is passed on does not go round in circles.
+        """
+        with self._lock:
+            before = self._records.get(name, _NEW)
+            after = adopted(before, circuit, retry_at, cause, now)
+            if after is None:
+                return False
+            self._records[name] = after
+        return True
 
     def record(self, name: str) -> Record:
         """What is known of the target."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from policies.rules.rulebook import Current
+from policies.running.chain import Attempt
 from policies.running.health import HealthTracker
 from policies.running.ledger import Larger, Ledger
 from policies.running.observe import Meter, NullMeter
@@ -28,6 +29,9 @@ class Services:
     observe: Callable[[Observation], None] | None = None
     #: told of each delegated call
     audit: Callable[[CallRecord], None] | None = None
+    #: asked before a function's own body runs for want of an answer, with the function and what was tried; what
+    #: it raises ends the call
+    before_body: Callable[[str, tuple[Attempt, ...]], None] | None = None
 
     def world_now(self) -> World:
         """The world in force, with the time and the money of this moment."""

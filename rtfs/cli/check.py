@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rtfs.cli import options as common
-from rtfs.cli.console import Console, Exit, describe, place, text_at_fault
+from rtfs.cli.console import Console, Exit, text_at_fault
 from rtfs.cli.sources import Source, read_program
+from rtfs.error_json import describe, place
 
 if TYPE_CHECKING:
     from rtfs.check.unit import Problem

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rtfs.error_json import describe
 
 if TYPE_CHECKING:
     from rtfs.cli.sources import Source
-    from rtfs.errors import RtfsError, Span
+    from rtfs.errors import RtfsError
 
 
 class Exit(IntEnum):
@@ -186,38 +188,3 @@ def text_at_fault(error: RtfsError, source: Source) -> str | None:
             return file.read()
     except (OSError, ValueError):  # the report then does without an excerpt
         return None
-
-
-_NO_PLACE: Final = {"line": None, "column": None, "end_line": None, "end_column": None}
-
-
-def place(span: Span | None) -> dict[str, int | None]:
-    """A span as four JSON fields."""
-    return dict(_NO_PLACE) if span is None else dict(span._asdict())
-
-
-def describe(error: RtfsError) -> dict[str, Any]:
-    """An error as JSON data; the keys are stable."""
-    chain: list[dict[str, Any]] = []
-    current: RtfsError | None = error
-    seen: set[int] = set()
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        chain.append(_describe_one(current))
-        current = current.cause
-    return {**chain[0], "causes": chain[1:]}
-
-
-def _describe_one(error: RtfsError) -> dict[str, Any]:
-    trace: Sequence[dict[str, Any]] = [
-        {"function": frame.function, "source": frame.source, **place(frame.span)} for frame in error.trace
-    ]
-    return {
-        "category": error.category,
-        "code": error.code,
-        "message": error.text(),
-        "hint": error.hint,
-        "source": error.source,
-        **place(error.span),
-        "trace": trace,
-    }

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rtfs.cli import options as common
-from rtfs.cli.console import Console, Exit, UsageError, describe
+from rtfs.cli.console import Console, Exit, UsageError
 from rtfs.cli.sources import STDIN, Source, read_program
+from rtfs.error_json import describe
 
 _EXAMPLES = (
     ("rtfs fmt plan.rtfs", "the formatted text on stdout"),

@@ -13,9 +13,11 @@ from rtfs.emit_python.arguments import packed
 from rtfs.emit_python.artifact import Artifact, ModuleCode
 from rtfs.emit_python.checks import emit_cast, emit_is_type
 from rtfs.emit_python.emitter import Emitter, Unsupported
+from rtfs.emit_python.forks import emit_items
 from rtfs.emit_python.frames import Frame
 from rtfs.emit_python.functions import function_definition
 from rtfs.emit_python.names import MAIN
+from rtfs.passes.forks import NO_FORKS, Forks
 from rtfs.run import deep_recursion
 
 #: called with each function of a unit: whether a stub may stand for it
@@ -55,6 +57,7 @@ _EXPRESSIONS: Final[dict[type, Any]] = {
     ir.Step: data.emit_step,
     ir.Hinted: data.emit_hinted,
     ir.Async: data.emit_async,
+    ir.Race: data.emit_race,
 }
 _STATEMENTS: Final[dict[type, Any]] = {
     ir.If: control.tail_if,
@@ -66,7 +69,6 @@ _STATEMENTS: Final[dict[type, Any]] = {
     ir.Recur: control.tail_recur,
     ir.Try: control.tail_try,
     ir.Apply: calls.tail_apply,
-    ir.Race: data.tail_race,
 }
 
 
@@ -83,15 +85,29 @@ def emit_module(
     bound: IsBound = _never,
     only: int | None = None,
     body: ir.Lambda | None = None,
+    forks: Forks = NO_FORKS,
 ) -> tuple[ast.Module, Emitter]:
     """The Python module for the forms of `frame`: for each a function `main·` that runs it.
 
     Args:
         only: emit the form at this index alone.
         body: emit this function, of the form `only`, for its stub to fall back to, instead of the form.
+        forks: parts of that form that may overlap.
     """
-    first = only or 0
-    e = Emitter(prefix, source, session, frame, first, bound, body, _compile_module, _EXPRESSIONS, _STATEMENTS)
+    e = Emitter(
+        prefix,
+        source,
+        session,
+        frame,
+        only or 0,
+        bound,
+        body,
+        forks,
+        _compile_module,
+        emit_items,
+        _EXPRESSIONS,
+        _STATEMENTS,
+    )
     forms = frame.forms if only is None else (body or frame.forms[only],)
     mains: list[ast.stmt] = []
     for form in forms:
@@ -115,12 +131,13 @@ def compile_frame(
     bound: IsBound = _never,
     only: int | None = None,
     body: ir.Lambda | None = None,
+    forks: Forks = NO_FORKS,
 ) -> Artifact | None:
     """Compile what `emit_module` emits; None if this backend cannot (the interpreter must run it)."""
     try:
         with deep_recursion(EMISSION_DEPTH):
             module, e = emit_module(
-                frame, source, session=session, prefix=prefix, bound=bound, only=only, body=body
+                frame, source, session=session, prefix=prefix, bound=bound, only=only, body=body, forks=forks
             )
             code = compile(module, source, "exec", dont_inherit=True, optimize=0)
     except (Unsupported, RecursionError, SyntaxError, ValueError, MemoryError, SystemError, OverflowError):

@@ -13,7 +13,8 @@ from rtfs.emit_python.checks import cast_value, check_rest
 from rtfs.emit_python.conditions import condition, conjunction, learn
 from rtfs.emit_python.emitter import Destination, Emitter, LoopState, Unsupported, checked_type
 from rtfs.emit_python.facts import ANY, NOTHING, Fact
-from rtfs.emit_python.functions import emit_lambda, emit_lambdas
+from rtfs.emit_python.forks import emit_bindings
+from rtfs.emit_python.functions import emit_lambda, emit_lambdas, emit_part
 from rtfs.interpret.scopes import scope_of
 from rtfs.ir_walk import free_locals
 
@@ -107,6 +108,11 @@ def bind_all(e: Emitter, bindings: tuple[ir.Binding, ...]) -> None:
             e.returns.pop(id(binding.value), None)
     done = 0
     while done < len(bindings):
+        fork = e.forks.bindings.get(id(bindings[done])) if e.forks.bindings else None
+        if fork is not None:
+            emit_bindings(e, bindings[done : done + fork.width], fork)
+            done += fork.width
+            continue
         group = _recursive_group(e, bindings[done:])
         if group:
             emit_lambdas(e, group)
@@ -338,6 +344,9 @@ def _clauses(e: Emitter, node: ir.For, index: int, result: str) -> list[ast.stmt
             case ir.Iterate(local, coll):
                 value, _ = e.expr(coll)
                 items = e.helper("items", value, e.python("for" if node.collect else "doseq"))
+                if id(coll) in e.forks.loops:
+                    _forked_turns(e, node, index, local, items, result)
+                    return block
                 e.own(local)
                 e.facts.pop(local.id, None)
                 target = ast.Name(e.local(local), ast.Store(), **e.at)
@@ -355,6 +364,21 @@ def _clauses(e: Emitter, node: ir.For, index: int, result: str) -> list[ast.stmt
                 learn(e, tested.when_true)
                 e.if_(tested.test, _clauses(e, node, index + 1, result), [ast.Break(**e.at)])
     return block
+
+
+def _forked_turns(e: Emitter, node: ir.For, index: int, local: ir.Local, items: ast.expr, result: str) -> None:
+    """The turns of an iteration as parts that may overlap: each gives a list of what it would append."""
+    items = e.spilled(items)
+    collected = e.temporary()
+
+    def turn() -> None:
+        e.facts.pop(local.id, None)
+        e.assign(collected, e.list_of(()))
+        e.block.extend(_clauses(e, node, index + 1, collected))
+        e.block.append(ast.Return(e.name(collected), **e.at))
+
+    part = emit_part(e, [e.local(local)], turn)
+    e.statement(e.helper("turns", part, items, e.name(result) if node.collect else e.python(None)))
 
 
 def _for_body(e: Emitter, node: ir.For, result: str) -> None:

@@ -7,7 +7,7 @@ import ast
 from rtfs import ir
 from rtfs.emit_python import facts as f
 from rtfs.emit_python.checks import cast_value
-from rtfs.emit_python.emitter import Destination, Emitter, FunctionState
+from rtfs.emit_python.emitter import Emitter, FunctionState
 from rtfs.emit_python.facts import ANY, Fact
 from rtfs.emit_python.functions import emit_lambda, emit_thunk
 from rtfs.namespace import def_label, global_key
@@ -186,6 +186,5 @@ def emit_async(e: Emitter, node: ir.Async) -> Typed:
     return e.helper("async", emit_thunk(e, node.body)), Fact(f.OTHER)
 
 
-def tail_race(e: Emitter, node: ir.Race, destination: Destination) -> None:
-    """Where nothing can overlap a race is its first item."""
-    e.into(node.items[0], destination)
+def emit_race(e: Emitter, node: ir.Race) -> Typed:
+    return e.helper("race", *[emit_thunk(e, item) for item in node.items]), ANY

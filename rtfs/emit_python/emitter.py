@@ -26,11 +26,16 @@ from rtfs.values import Keyword, Value
 
 if TYPE_CHECKING:
     from rtfs.emit_python.frames import Frame
+    from rtfs.passes.forks import Forks, Items
 
 #: longest chain of nested expressions in one Python expression; deeper ones go through temporaries
 MAX_EXPRESSION_DEPTH: Final = 40
 #: Python types whose literals are never the same object as what `is` is used for: nil, booleans, keywords
 _NEVER_IS: Final = (int, float, str)
+
+
+#: makes of the value of the node at an index what is to be done with it at once
+type Change = Callable[[int, ast.expr], ast.expr]
 
 
 class Unsupported(Exception):
@@ -116,7 +121,7 @@ class Emitter:
     """Emission of a frame, or from the form at `first` on.
 
     `bound`: whether a stub stands for a function. `body`: a bound function that is emitted as what its stub
-    falls back to.
+    falls back to. `forks`: which of its parts may overlap.
     """
 
     def __init__(
@@ -128,7 +133,9 @@ class Emitter:
         first: int,
         bound: Callable[[ir.Lambda], bool],
         body: ir.Lambda | None,
+        forks: Forks,
         compile_module: Callable[[Emitter, ir.ModuleForm], Any],
+        fork: Callable[[Emitter, Items, Sequence[ir.Node], Change | None], list[tuple[ast.expr, Fact]]],
         handlers: dict[type, Callable[[Emitter, Any], tuple[ast.expr, Fact]]],
         tails: dict[type, Callable[[Emitter, Any, Destination], None]],
     ) -> None:
@@ -138,6 +145,8 @@ class Emitter:
         self.frame = frame
         self.bound = bound
         self.body = body
+        self.forks = forks
+        self._fork = fork
         self._compile_module = compile_module
         self._handlers = handlers
         self._tails = tails
@@ -418,14 +427,16 @@ class Emitter:
         self.assign(name, value)
         return self.name(name)
 
-    def exprs(
-        self, nodes: Sequence[ir.Node], change: Callable[[int, ast.expr], ast.expr] | None = None
-    ) -> list[tuple[ast.expr, Fact]]:
+    def exprs(self, nodes: Sequence[ir.Node], change: Change | None = None) -> list[tuple[ast.expr, Fact]]:
         """Expressions for nodes evaluated in order. One that needs statements spills all before it.
 
         Args:
             change: what to do at once with the value of the node at an index.
         """
+        if self.forks.items:
+            fork = self.forks.items.get(tuple(map(id, nodes)))
+            if fork is not None:
+                return self._fork(self, fork, nodes, change)
         done: list[tuple[ast.expr, Fact]] = []
         for index, node in enumerate(nodes):
             mark = len(self.block)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -342,15 +342,24 @@ def function_definition(e: Emitter, name: str, state: FunctionState, body: list[
     return _def(e, name, [], None, [*_declarations(e, state), *body])
 
 
-def emit_thunk(e: Emitter, node: ir.Node, parameter: ir.Local | None = None) -> ast.expr:
-    """A function without parameters (or one) whose body is `node`; locals that it defines are its parent's."""
+def emit_thunk(e: Emitter, node: ir.Node) -> ast.expr:
+    """A function without parameters whose body is `node`; locals that it defines are its parent's."""
+    return emit_part(e, [], lambda: e.into(node, part_value(e)))
+
+
+def part_value(e: Emitter) -> Destination:
+    """Where the value of a function of `emit_part` goes."""
+    return Destination(lambda value, fact: [ast.Return(value, **e.at)])
+
+
+def emit_part(e: Emitter, params: list[str], body: Callable[[], None]) -> ast.expr:
+    """A function that is a part of the one being emitted. `body` emits its statements, which end it."""
     outer = e.function
     state = FunctionState(outer, thunk=True, loop_depth=outer.loop_depth, loop_locals=set(outer.loop_locals))
     with e.nested() as inner, _function_state(e, state):
-        e.into(node, Destination(lambda value, fact: [ast.Return(value, **e.at)]))
+        body()
         declarations = _declarations(e, state)
     e.function.assigned_in_thunks |= state.assigned_in_thunks
     name = e.part()
-    params = [] if parameter is None else [e.local(parameter)]
     e.block.append(_def(e, name, params, None, [*declarations, *inner]))
     return e.name(name)

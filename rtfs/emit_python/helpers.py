@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rtfs import border, errors, primitives
 from rtfs.emit_python.frozen import TypeConstant
 from rtfs.namespace import Modules, Namespace, global_key, rest_label
+from rtfs.overlap import fork
+from rtfs.overlap.race import first_of
 from rtfs.run import STOP_REQUESTS, poll
 from rtfs.stdlib import arithmetic
 from rtfs.stdlib.iteration import items
@@ -224,13 +226,17 @@ def lookup(namespace: Namespace, name: str, or_nil: bool) -> Value:
 
 
 def run_async(body: Callable[[], Value]) -> Value:
-    """Without anything to overlap the body runs at once; the ticket is finished."""
-    from rtfs.tickets import FinishedTicket
+    """The ticket of `body`, which overlaps with what comes after it where anything can."""
+    from rtfs.tickets import start
 
-    try:
-        return FinishedTicket(body(), None)
-    except Exception as exc:
-        return FinishedTicket(None, caught(exc))
+    return start(body, caught)
+
+
+def turns(part: Callable[[Value], list[Value]], items: list[Value], result: list[Value] | None) -> None:
+    """Make the turns of a `for`, which may overlap, and append to `result` what each gives, if it is wanted."""
+    for given in fork.each(part, items):
+        if result is not None:
+            result += given
 
 
 def _module(modules: Modules, code: Any) -> Value:
@@ -301,6 +307,10 @@ _HELPERS: Final[dict[str, Any]] = {
     "run_step": _run_step,
     "with_hints": _with_hints,
     "async": run_async,
+    "race": first_of,
+    "fork": fork.all_of,
+    "flow": fork.flow,
+    "turns": turns,
     **{name: getattr(arithmetic, name) for name in "add2 sub2 mul2 lt2 gt2 le2 ge2 eq2".split()},
 }
 

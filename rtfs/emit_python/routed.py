@@ -1,12 +1,14 @@
 """The code of one unit under any routing.
 
-A unit is compiled once as if nothing were delegated. A link then says which functions stubs stand for, and what
-that changes is decided form by form:
+A unit is compiled once as if nothing were delegated. A link then says which functions stubs stand for, and
+what that changes is decided form by form:
 
 - A form that only defines a delegated function runs as compiled, or not at all, and its name is given to the
   stub. The body is compiled anew only if it names itself (its own calls go to the stub, too) or makes delegated
   functions; and that waits until the stub first falls back to it, which mostly it never does.
 - Any other form with delegated functions inside is compiled anew, once for each set of them.
+- So is a form with parts that may overlap because functions, here or in other forms, are delegated
+  (`rtfs.passes.forks`). That depends on them only through which of its parts count.
 
 All other code is the same as without an engine, to the byte.
 """
@@ -35,6 +37,8 @@ from rtfs.emit_python.frames import Frame
 from rtfs.emit_python.functions import ANONYMOUS
 from rtfs.ir_walk import children
 from rtfs.namespace import Modules, Namespace, global_key
+from rtfs.passes.call_graph import CallGraph
+from rtfs.passes.forks import NO_FORKS, ForkPoints, Forks
 from rtfs.values import Value
 
 #: compiled forms that one form is remembered as, for different sets of delegated functions in it
@@ -45,18 +49,30 @@ class Uncompiled(Exception):
     """Python cannot express a form under some routing; the interpreter runs the unit."""
 
 
+class Variant(NamedTuple):
+    """What the code of a form depends on beside the program."""
+
+    #: ids of the functions in it for which stubs stand
+    bound: frozenset[int]
+    forks: Forks
+
+
 class UnitCode:
     """The code of a unit or of a `module` form. Shared by all links of a program."""
 
-    def __init__(self, frame: Frame, source: str, artifact: Artifact | None) -> None:
+    def __init__(
+        self, frame: Frame, source: str, artifact: Artifact | None, graph: Callable[[], CallGraph]
+    ) -> None:
         self._frame = frame
         self._source = source
         #: None: only the interpreter can run it
         self.artifact = artifact
         self._where: dict[int, int] | None = None
         self._modules: dict[int, tuple[UnitCode, ModuleCode]] = {}
-        #: compiled anew: (index of form, whether only its function's body, ids of delegated functions) → code
-        self._variants: dict[tuple[int, bool, frozenset[int]], Artifact | None] = {}
+        self._graph = graph
+        self._fork_points: ForkPoints | None = None
+        #: compiled anew: (index of form, whether only its function's body, how it is routed) → code
+        self._variants: dict[tuple[int, bool, object], Artifact | None] = {}
         self._serial = count(1)
         self._lock = threading.RLock()
 
@@ -64,10 +80,14 @@ class UnitCode:
     def of(cls, unit: ir.Unit) -> UnitCode:
         """Compile `unit`."""
         frame = Frame(unit.forms, unit.stable)
-        return cls(frame, unit.source, compile_frame(frame, unit.source))
+        return cls(frame, unit.source, compile_frame(frame, unit.source), cache(lambda: CallGraph(unit)))
 
-    def routing(self, bound: frozenset[int]) -> Routing:
-        """What runs in place of forms with delegated functions inside, whose ids are `bound`.
+    def routing(self, bound: frozenset[int], *, overlaps: bool = False) -> Routing:
+        """What runs in place of forms that a link changes.
+
+        Args:
+            bound: ids of the delegated functions of the unit.
+            overlaps: whether parts that may call functions which are delegated, here or elsewhere, overlap.
 
         Raises:
             Uncompiled: the interpreter must run the unit.
@@ -77,8 +97,26 @@ class UnitCode:
         inside: dict[int, set[int]] = {}
         for key in bound & self._places().keys():
             inside.setdefault(self._places()[key], set()).add(key)
-        found = {index: self._routed(index, frozenset(keys)) for index, keys in inside.items()}
+        forks = self._forks(bound) if overlaps else {}
+        found = {
+            index: self._routed(index, Variant(frozenset(inside.get(index, ())), forks.get(index, NO_FORKS)))
+            for index in inside.keys() | forks.keys()
+        }
+        if overlaps:
+            for index, form in enumerate(self._frame.forms):
+                if isinstance(form, ir.ModuleForm):
+                    found[index] = self._routed_module(index, form, bound, overlaps=True)
         return {index: routed for index, routed in found.items() if routed is not None}
+
+    def _forks(self, bound: frozenset[int]) -> dict[int, Forks]:
+        """The forks of each form that has some, by its index."""
+        with self._lock:
+            if self._fork_points is None:
+                try:
+                    self._fork_points = ForkPoints(self._frame.forms, self._graph())
+                except RecursionError:  # nested too deeply for that; nothing overlaps then
+                    self._fork_points = ForkPoints((), self._graph())
+        return self._fork_points.forks(bound)
 
     def _places(self) -> dict[int, int]:
         """Id of each lambda → index of its form."""
@@ -91,20 +129,20 @@ class UnitCode:
             }
         return self._where
 
-    def _routed(self, index: int, bound: frozenset[int]) -> Routed | None:
-        form = self._frame.forms[index]
+    def _routed(self, index: int, variant: Variant) -> Routed | None:
+        form, bound = self._frame.forms[index], variant.bound
         if isinstance(form, ir.ModuleForm):
-            return self._routed_module(index, form, bound)
+            return self._routed_module(index, form, bound, overlaps=False)
         node = _defined(form, bound)
         if node is None:
-            found = self.variant(index, bound, body=False)
+            found = self.variant(index, variant, body=False)
             if found is None:
                 raise Uncompiled
             return Anew(found, self._source)
         assert isinstance(form, ir.Def)
-        changes = len(bound) > 1 or self._names_itself(form.name, node) or self._frame.entry(node) is not None
-        body = Body(self, index, node, bound) if changes else None
-        return Definition(form, node, self._frame.entry(node), body)
+        entry = self._frame.entry(node)
+        changes = len(bound) > 1 or variant.forks or entry is not None or self._names_itself(form.name, node)
+        return Definition(form, node, entry, Body(self, index, node, variant) if changes else None)
 
     def _names_itself(self, name: str, node: ir.Lambda) -> bool:
         calls = self._frame.tail_calls
@@ -112,14 +150,17 @@ class UnitCode:
             return calls.is_recursive(node)
         return any(isinstance(each, ir.GlobalRef) and each.name == name for each in _below(node))
 
-    def _routed_module(self, index: int, form: ir.ModuleForm, bound: frozenset[int]) -> Routed | None:
+    def _routed_module(
+        self, index: int, form: ir.ModuleForm, bound: frozenset[int], *, overlaps: bool
+    ) -> Routed | None:
         code, compiled = self._module(index, form)
         if compiled.artifact is None:
             return None  # the interpreter runs it, and binds each function as it makes it
         try:
-            return Module(compiled, code.routing(bound))
+            routing = code.routing(bound, overlaps=overlaps)
         except Uncompiled:
             return Module(compiled._replace(artifact=None), {})
+        return Module(compiled, routing) if routing else None
 
     def _module(self, index: int, form: ir.ModuleForm) -> tuple[UnitCode, ModuleCode]:
         with self._lock:
@@ -128,27 +169,33 @@ class UnitCode:
                 compiled = next(
                     each for each in self.artifact.constants if type(each) is ModuleCode and each.node is form
                 )
-                code = UnitCode(module_frame(form), self._source, compiled.artifact)
+                code = UnitCode(module_frame(form), self._source, compiled.artifact, self._graph)
                 self._modules[index] = code, compiled
             return self._modules[index]
 
-    def variant(self, index: int, bound: frozenset[int], *, body: bool) -> Artifact | None:
-        """The form at `index` compiled for these delegated functions, or the body of the one it defines."""
-        key = index, body, bound
+    def variant(self, index: int, variant: Variant, *, body: bool) -> Artifact | None:
+        """The form at `index` compiled for a routing, or the body of the delegated function that it defines."""
+        key = index, body, (variant.bound, variant.forks.key())
         with self._lock:
             if key not in self._variants:
-                form = self._frame.forms[index]
-                found = compile_frame(
-                    self._frame,
-                    self._source,
-                    prefix=f"{self._prefix()}.r{next(self._serial)}",
-                    bound=lambda node: id(node) in bound,
-                    only=index,
-                    body=form.value if body and isinstance(form, ir.Def) else None,  # type: ignore[arg-type]
-                )
+                found = self._compiled(index, variant, body)
+                if found is None and variant.forks:  # Python may be able to express it without
+                    found = self._compiled(index, variant._replace(forks=NO_FORKS), body)
                 self._forget_oldest(index)
                 self._variants[key] = found
             return self._variants[key]
+
+    def _compiled(self, index: int, variant: Variant, body: bool) -> Artifact | None:
+        form = self._frame.forms[index]
+        return compile_frame(
+            self._frame,
+            self._source,
+            prefix=f"{self._prefix()}.r{next(self._serial)}",
+            bound=lambda node: id(node) in variant.bound,
+            only=index,
+            body=form.value if body and isinstance(form, ir.Def) else None,  # type: ignore[arg-type]
+            forks=variant.forks,
+        )
 
     def _prefix(self) -> str:
         assert self.artifact is not None
@@ -160,10 +207,10 @@ class UnitCode:
             del self._variants[key]
 
     def body_function(
-        self, index: int, node: ir.Lambda, bound: frozenset[int], namespace: Namespace, modules: Modules
+        self, index: int, node: ir.Lambda, variant: Variant, namespace: Namespace, modules: Modules
     ) -> Callable[..., Value]:
         """The function that a stub falls back to, made in `namespace`."""
-        artifact = self.variant(index, bound, body=True)
+        artifact = self.variant(index, variant, body=True)
         if artifact is None:
             return _interpreted(node, self._source, namespace, modules)
         install(artifact, self._source, namespace, modules)
@@ -238,7 +285,7 @@ class Body(NamedTuple):
     unit: UnitCode
     form: int
     node: ir.Lambda
-    bound: frozenset[int]
+    variant: Variant
 
     def function(self, namespace: Namespace, modules: Modules) -> FunctionType:
         """A function like it that has it compiled when it is first called."""
@@ -247,7 +294,7 @@ class Body(NamedTuple):
         def start() -> Callable[..., Value]:
             nonlocal made
             if made is None:
-                made = self.unit.body_function(self.form, self.node, self.bound, namespace, modules)
+                made = self.unit.body_function(self.form, self.node, self.variant, namespace, modules)
             return made
 
         function = _later(_signature(self.node), start)

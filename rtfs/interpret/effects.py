@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final
 
@@ -32,11 +33,27 @@ def _attempt(node: ir.Node, env: Env) -> tuple[Value, errors.RtfsError | None]:
     try:
         return evaluate(node, env), None
     except Exception as exc:
-        error = translate(exc).with_traceback(None)  # an error that is kept must not keep frames
-        handled = _handled.get()
-        if handled is not None:
-            set_cause(error, handled)
-        return None, error
+        return None, _noted(exc)
+
+
+def _noted(exc: Exception) -> errors.RtfsError:
+    error = translate(exc).with_traceback(None)  # an error that is kept must not keep frames
+    handled = _handled.get()
+    if handled is not None:
+        set_cause(error, handled)
+    return error
+
+
+def _understood(exc: Exception) -> errors.RtfsError:
+    """The error of a ticket.
+
+    Raises:
+        LimitError: the run is over.
+    """
+    error = _noted(exc)
+    if isinstance(error, errors.LimitError):
+        raise error
+    return error
 
 
 def _handling(error: errors.RtfsError, node: ir.Node, env: Env) -> tuple[Value, errors.RtfsError | None]:
@@ -94,14 +111,16 @@ def _hinted(node: ir.Hinted, env: Env, tail: bool) -> Value:
 
 @handles(ir.Async)
 def _async(node: ir.Async, env: Env, tail: bool) -> Value:
-    from rtfs.tickets import FinishedTicket
+    from rtfs.tickets import start
 
-    value, error = _attempt(node.body, env)
-    if isinstance(error, errors.LimitError):
-        raise error
-    return FinishedTicket(value, error)
+    return start(lambda: evaluate(node.body, env), _understood)
 
 
 @handles(ir.Race)
 def _race(node: ir.Race, env: Env, tail: bool) -> Value:
-    return evaluate(node.items[0], env, tail)
+    from rtfs.overlap.race import first_of
+
+    def piece(item: ir.Node) -> Callable[[], Value]:
+        return lambda: evaluate(item, env)
+
+    return first_of(*map(piece, node.items))

@@ -64,7 +64,7 @@ class JsonAnswers:
 
     def error(self, error: RtfsError, text: str | None) -> None:
         """`{"ok": false, "error"}`."""
-        from rtfs.cli.console import describe
+        from rtfs.error_json import describe
 
         self._object(ok=False, error=describe(error))
 

@@ -1,7 +1,8 @@
 """Functions over the items of collections.
 
 A callback is checked once, when there is an item to call it with. It is always called from Python code, never
-from inside C, so that it may suspend to the host and nest as deep as any call.
+from inside C, so that it may suspend to the host and nest as deep as any call. Where no call needs the answer
+of an earlier one, those that wait for something elsewhere may wait at the same time (`overlapped`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs import errors
+from rtfs.overlap.current import current_part
+from rtfs.overlap.fork import overlapped
 from rtfs.stdlib.iteration import (
     MISSING,
     REFERENCE_BYTES,
@@ -27,10 +30,29 @@ def _mapped(f: Value, coll: Value, more: tuple[Value, ...], operation: str) -> l
     if not more:
         xs = items(coll, operation)
         call = function_for(f, xs, 1, operation)
-        return [call(x) for part in slices(xs) for x in part]
+        answers = None if current_part() is None else overlapped(call, [(x,) for x in xs])
+        return [call(x) for part in slices(xs) for x in part] if answers is None else answers
     rows = list(zip(*[items(each, operation) for each in (coll, *more)], strict=False))
     call = function_for(f, rows, 1 + len(more), operation)
-    return [call(*row) for part in slices(rows) for row in part]
+    answers = None if current_part() is None else overlapped(call, rows)
+    return [call(*row) for part in slices(rows) for row in part] if answers is None else answers
+
+
+def _kept(call: Callable[..., Value], xs: list[Value], wanted: bool) -> list[Value]:
+    """The items for which the truth of what `call` answers is as wanted."""
+    answers = None if current_part() is None else overlapped(call, [(x,) for x in xs])
+    kept = []
+    if answers is not None:
+        for x, holds in zip(xs, answers, strict=True):
+            if (holds is not None and holds is not False) is wanted:
+                kept.append(x)
+        return kept
+    for part in slices(xs):
+        for x in part:
+            holds = call(x)
+            if (holds is not None and holds is not False) is wanted:
+                kept.append(x)
+    return kept
 
 
 @builtin("map")
@@ -53,7 +75,8 @@ def map_indexed(f: Value, coll: Value) -> Value:
     """
     rows = list(enumerate(items(coll, "map-indexed")))
     call = function_for(f, rows, 2, "map-indexed")
-    return Vector([call(i, x) for part in slices(rows) for i, x in part])
+    answers = None if current_part() is None else overlapped(call, rows)
+    return Vector([call(i, x) for part in slices(rows) for i, x in part] if answers is None else answers)
 
 
 @builtin("mapcat")
@@ -88,14 +111,7 @@ def filter_(p: Value, coll: Value) -> Value:
     (filter even? [1 2 3 4]) => [2 4]
     """
     xs = items(coll, "filter")
-    call = function_for(p, xs, 1, "filter")
-    kept = []
-    for part in slices(xs):
-        for x in part:
-            holds = call(x)
-            if holds is not None and holds is not False:
-                kept.append(x)
-    return Vector(kept)
+    return Vector(_kept(function_for(p, xs, 1, "filter"), xs, wanted=True))
 
 
 @builtin("remove")
@@ -106,14 +122,7 @@ def remove(p: Value, coll: Value) -> Value:
     (remove #(= % "b") "abc") => "ac"
     """
     xs = items(coll, "remove")
-    call = function_for(p, xs, 1, "remove")
-    kept = []
-    for part in slices(xs):
-        for x in part:
-            holds = call(x)
-            if holds is None or holds is False:
-                kept.append(x)
-    return same_kind(coll, kept)
+    return same_kind(coll, _kept(function_for(p, xs, 1, "remove"), xs, wanted=False))
 
 
 @builtin("reduce")
@@ -240,7 +249,12 @@ def group_by(f: Value, coll: Value) -> Value:
 
     xs = [] if coll is None else items(coll, "group-by")
     call = function_for(f, xs, 1, "group-by")
+    answers = None if current_part() is None else overlapped(call, [(x,) for x in xs])
     groups: dict[Value, list[Value]] = {}
+    if answers is not None:
+        for x, answer in zip(xs, answers, strict=True):
+            groups.setdefault(_group_key(answer, to_str), []).append(x)
+        return Map({key: Vector(group) for key, group in groups.items()})
     for part in slices(xs):
         for x in part:
             groups.setdefault(_group_key(call(x), to_str), []).append(x)

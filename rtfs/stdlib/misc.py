@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from rtfs.errors import Generic
+from rtfs.overlap.current import before_effect
 from rtfs.run import current_run
 from rtfs.stdlib.registry import BY_FUNCTION, builtin
 from rtfs.stdlib.strings import string
@@ -57,6 +58,7 @@ def gensym(prefix: Value = "G__") -> Value:
     (symbol? (gensym)) => true
     (= (gensym "x") (gensym "x")) => false
     """
+    before_effect()
     run = current_run()
     run.serial += 1
     return Symbol.of(f"{string(prefix, 'gensym')}{run.serial}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from rtfs.errors import ArityMismatch
+from rtfs.overlap.current import before_effect
 from rtfs.stdlib.arithmetic import number
 from rtfs.stdlib.iteration import MISSING, not_a
 from rtfs.stdlib.registry import builtin
@@ -33,6 +34,7 @@ def await_(ticket: Value, ms: Value = MISSING, default: Value = MISSING) -> Valu
         return waiting.wait(None)
     if default is MISSING:
         raise ArityMismatch("await", "1 or 3", 2)
+    before_effect()  # what it gives depends on when it is asked
     try:
         return waiting.wait(max(number(ms, "await"), 0))
     except TicketTimeout:
@@ -46,4 +48,6 @@ def ticket_state(ticket: Value) -> Value:
     (ticket-state (async 1)) => :completed
     (ticket-state (async (/ 1 0))) => :failed
     """
-    return Keyword.of(_ticket(ticket, "ticket-state").state)
+    asked = _ticket(ticket, "ticket-state")
+    before_effect()
+    return Keyword.of(asked.state)

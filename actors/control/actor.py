@@ -1,0 +1,222 @@
+"""The control actor: the hub for events, the supervisor, and the models that the policy in force asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+from ray.exceptions import RayError
+
+from actors import names
+from actors.control.spec import RuntimeSpec
+from actors.control.supervisor import PartLost, Supervisor
+from actors.evaluator.actor import evaluator_actor
+from actors.events.event import POLICY, Event, News
+from actors.events.hub import EventHub
+from actors.models.actor import CONTROL as CONTROL_GROUP
+from actors.models.actor import model_actor
+from actors.models.registry import local_models
+from actors.options import actor_options
+from actors.policy.state import PolicyState
+from actors.service import RuntimeStatus
+from actors.telemetry import logs
+from policies.file.load import load_policy
+from policies.file.schema import LocalModelEntry
+
+_log = logging.getLogger("rtfs.control")
+
+#: calls at once: each subscriber has one that waits
+_CALLS: Final = 20_000
+
+
+class ActorPart:
+    """A named actor as a part of a runtime.
+
+    Args:
+        begin: starts the actor if it is not there; gives its handle. None: whoever started the runtime did.
+        ask: calls the method by which it is probed; a reference.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        begin: Callable[[], Any] | None,
+        ask: Callable[[Any], Any],
+        judge: Callable[[Any], str] = lambda answer: "up",
+    ) -> None:
+        self._name = name
+        self._namespace = namespace
+        self._begin = begin
+        self._ask = ask
+        self._judge = judge
+
+    def start(self) -> None:
+        """Start it, if it is not there."""
+        if self._begin is not None:
+            self._begin()
+
+    async def probe(self) -> str:
+        """Ask it whether it lives. Raises PartLost."""
+        try:
+            return self._judge(await self._ask(self._handle()))
+        except (RayError, ValueError) as error:
+            raise PartLost(type(error).__name__) from error
+
+    def kill(self) -> None:
+        """End its process; Ray starts it anew."""
+        self._kill(no_restart=False)
+
+    def remove(self) -> None:
+        """End it for good."""
+        self._kill(no_restart=True)
+
+    def _handle(self) -> Any:
+        return ray.get_actor(self._name, namespace=self._namespace)
+
+    def _kill(self, *, no_restart: bool) -> None:
+        try:
+            ray.kill(self._handle(), no_restart=no_restart)
+        except ValueError:  # it is not there
+            pass
+
+
+class ControlActor:
+    """Registry, supervisor and event hub of one runtime."""
+
+    def __init__(self, spec: RuntimeSpec) -> None:
+        logs.configure(os.environ)
+        self._spec = spec
+        self._hub = EventHub()
+        self._entries: dict[str, tuple[str, LocalModelEntry]] = {}
+        self._number = 0
+        self._supervisor = Supervisor(self._parts())
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._spawn(self._supervisor.run())
+        self._spawn(self._follow_policy())
+
+    # ------------------------------------------------------------ events
+
+    async def publish_all(self, news: Iterable[News]) -> int:
+        """As `EventHub.publish_all`; a new policy also changes which models there are."""
+        made = list(news)
+        number = await self._hub.publish_all(made)
+        if any(each.topic == POLICY for each in made):
+            self._spawn(self._follow_policy())
+        return number
+
+    async def subscribe(
+        self, topics: Iterable[str], keys: Iterable[str] | None = None, tenant: str | None = None
+    ) -> str:
+        """As `EventHub.subscribe`."""
+        return await self._hub.subscribe(topics, keys, tenant)
+
+    async def next(self, subscriber: str, max_events: int = 100, timeout_s: float = 25.0) -> list[Event]:
+        """As `EventHub.next`."""
+        return await self._hub.next(subscriber, max_events, timeout_s)
+
+    async def unsubscribe(self, subscriber: str) -> None:
+        """As `EventHub.unsubscribe`."""
+        await self._hub.unsubscribe(subscriber)
+
+    # ------------------------------------------------------------ parts
+
+    async def ready(self, timeout_s: float) -> RuntimeStatus:
+        """The status, as soon as all parts are up, or when the time is over."""
+        return await self._supervisor.ready(timeout_s)
+
+    async def status(self) -> RuntimeStatus:
+        """How the parts are."""
+        return self._supervisor.status()
+
+    async def spec(self) -> RuntimeSpec:
+        """What the runtime consists of."""
+        return self._spec
+
+    async def process(self) -> int:
+        """The id of its process."""
+        return os.getpid()
+
+    async def stop(self) -> None:
+        """End all parts but this one."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._supervisor.remove(self._supervisor.names)
+
+    def _parts(self) -> dict[str, ActorPart]:
+        spec, space = self._spec, self._spec.namespace
+        parts = {
+            name: ActorPart(name, space, None, lambda handle: handle.process.remote())
+            for name in (names.POLICY, names.TICKETS)
+        }
+        for number in range(spec.evaluators):
+            name = names.evaluator(number)
+            parts[name] = ActorPart(name, space, self._evaluator(number), lambda handle: handle.stats.remote())
+        return parts
+
+    def _evaluator(self, number: int) -> Callable[[], Any]:
+        spec = self._spec
+        return lambda: evaluator_actor(
+            number, spec.namespace, most_runs=spec.most_runs, memory_bytes=spec.memory_bytes
+        )
+
+    async def _follow_policy(self) -> None:
+        """Have those models that the policy in force asks for."""
+        try:
+            policy = ray.get_actor(names.POLICY, namespace=self._spec.namespace)
+            state: PolicyState = await policy.state.remote()
+        except (RayError, ValueError) as error:
+            _log.warning("the policy actor cannot be asked for its models: %s", type(error).__name__)
+            return
+        if state.number <= self._number:
+            return
+        self._number = state.number
+        loaded = load_policy(state.text, source=state.source, environ=state.overrides, needs_secrets=False)
+        wanted: dict[str, tuple[str, LocalModelEntry]] = {}
+        for model, entry in local_models(loaded.settings, Path(state.source).parent).items():
+            for replica in range(entry.replicas):
+                wanted[names.model(model, replica)] = (model, entry)
+        old = {name for name, known in self._entries.items() if wanted.get(name) != known}
+        self._supervisor.remove(old)
+        new = {name: known for name, known in wanted.items() if name in old or name not in self._entries}
+        self._entries = wanted
+        self._supervisor.add({name: self._model(name, *known) for name, known in new.items()})
+
+    def _model(self, name: str, model: str, entry: LocalModelEntry) -> ActorPart:
+        space = self._spec.namespace
+
+        def begin() -> Any:
+            return model_actor(model, entry, actor_name=name, namespace=space, lifetime="detached")
+
+        def ask(handle: Any) -> Any:
+            return handle.stats.options(concurrency_group=CONTROL_GROUP).remote()
+
+        return ActorPart(name, space, begin, ask, _judged)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_event_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the control actor failed at something", exc_info=task.exception())
+
+
+def _judged(stats: Any) -> str:
+    """How a model's host is doing."""
+    if stats.problems:
+        return f"degraded: {'; '.join(stats.problems)}"
+    return "up"
+
+
+def control_actor(spec: RuntimeSpec) -> Any:
+    """The control actor of a runtime, started if it is not there."""
+    options = actor_options(names.CONTROL, spec.namespace, concurrency=_CALLS, max_task_retries=0)
+    return ray.remote(ControlActor).options(**options).remote(spec)

@@ -1,0 +1,145 @@
+"""Sees to it that all parts of a runtime are there and answer: a plain class on one event loop.
+
+A part that dies is started anew by Ray. What is left for the supervisor: parts that Ray has given up or that
+somebody killed for good, parts that live and do not answer, models that a new policy adds, changes or takes
+away, and to say whether the runtime is ready.
+
+Parts are probed every `PROBE_S` seconds, all at once. One that does not answer for `HUNG_S` is killed; Ray then
+starts it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from actors.service import RuntimeStatus
+
+_log = logging.getLogger("rtfs.control")
+
+#: seconds between two rounds of probes, for one answer, and until a part that is silent is killed
+PROBE_S: Final = 5.0
+ANSWER_S: Final = 5.0
+HUNG_S: Final = 30.0
+
+
+class PartLost(Exception):
+    """A part is not there, or is being started anew."""
+
+
+class Part(Protocol):
+    """A process of the runtime."""
+
+    def start(self) -> None:
+        """Start it, if it is not there. Does not wait for it."""
+
+    async def probe(self) -> str:
+        """`up`, or `degraded: why`. Raises PartLost."""
+
+    def kill(self) -> None:
+        """End its process; Ray starts it anew."""
+
+    def remove(self) -> None:
+        """End it for good."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    part: Part
+    state: str = "starting"
+    #: when it last answered, or was started
+    heard_at: float = 0.0
+
+
+class Supervisor:
+    """Watches the parts of a runtime. `run` it as a task of its event loop."""
+
+    def __init__(
+        self,
+        parts: Mapping[str, Part],
+        *,
+        probe_s: float = PROBE_S,
+        answer_s: float = ANSWER_S,
+        hung_s: float = HUNG_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._probe_s = probe_s
+        self._answer_s = answer_s
+        self._hung_s = hung_s
+        self._clock = clock
+        self._watched: dict[str, _Watched] = {}
+        self._ready = asyncio.Event()
+        self._again = asyncio.Event()
+        self.add(parts)
+
+    def add(self, parts: Mapping[str, Part]) -> None:
+        """Start these parts and watch them, too."""
+        for name, part in parts.items():
+            part.start()
+            self._watched[name] = _Watched(part, heard_at=self._clock())
+        self._ready.clear()
+        self._again.set()
+
+    def remove(self, names: set[str]) -> None:
+        """End these parts for good."""
+        for name in names & self._watched.keys():
+            self._watched.pop(name).part.remove()
+
+    @property
+    def names(self) -> set[str]:
+        """The parts that are watched."""
+        return set(self._watched)
+
+    def status(self) -> RuntimeStatus:
+        """How the parts were when they were last probed."""
+        parts = {name: watched.state for name, watched in self._watched.items()}
+        ready = all(state == "up" or state.startswith("degraded") for state in parts.values())
+        return RuntimeStatus(ready=ready, parts=MappingProxyType(parts))
+
+    async def ready(self, timeout_s: float) -> RuntimeStatus:
+        """The status, as soon as all parts are up, or when the time is over."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), timeout_s)
+        except TimeoutError:
+            pass
+        return self.status()
+
+    async def run(self) -> None:
+        """Probe for ever."""
+        while True:
+            self._again.clear()
+            await self.probe_all()
+            try:
+                await asyncio.wait_for(self._again.wait(), self._probe_s if self._ready.is_set() else 0.2)
+            except TimeoutError:
+                pass
+
+    async def probe_all(self) -> None:
+        """Probe each part once, all at the same time."""
+        watched = tuple(self._watched.items())
+        await asyncio.gather(*[self._probe(name, each) for name, each in watched])
+        if self.status().ready:
+            self._ready.set()
+        else:
+            self._ready.clear()
+
+    async def _probe(self, name: str, watched: _Watched) -> None:
+        try:
+            watched.state = await asyncio.wait_for(watched.part.probe(), self._answer_s)
+            watched.heard_at = self._clock()
+        except PartLost as lost:
+            if watched.state == "up":
+                _log.warning("%s was lost: %s", name, lost)
+            watched.state = "down"
+            watched.part.start()
+        except TimeoutError:
+            watched.state = "starting" if watched.state == "starting" else "down"
+            if self._clock() - watched.heard_at > self._hung_s:
+                _log.warning("%s has not answered for %g s and is killed", name, self._hung_s)
+                watched.heard_at = self._clock()
+                watched.part.kill()

@@ -1,0 +1,146 @@
+"""An evaluator as part of a runtime: it follows the policy, tells of health, reaches models and clusters.
+
+Used by the evaluator's actor, and by whoever runs programs in a process of its own, such as a replica of the
+HTTP application.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import ray
+
+from actors import names
+from actors.delegation.active_run import active_run
+from actors.delegation.delegation import Delegation
+from actors.delegation.model_calls import ModelRunner
+from actors.delegation.runners import Runners
+from actors.evaluator.evaluator import MOST_RUNS, Evaluator
+from actors.events.event import HEALTH, POLICY, Event
+from actors.events.listener import SyncListener
+from actors.events.stream import ActorSource, EventStream
+from actors.policy.state import PolicyState
+from actors.ray_calls import AWAY, Actors, ActorTreasury, ControlAnnouncer, ModelTransport
+from actors.remote.execute import ID, RemoteExecution
+from actors.remote.http import HttpCaller
+from actors.remote.rtfs_runner import RemoteRtfsRunner
+from actors.remote.runtimes import RemoteRuntimes
+from actors.requests import RunRequest
+from actors.telemetry.log_context import logged_as
+from actors.telemetry.meter import RayMeter
+from actors.telemetry.tracing import Tracing, remote_parent
+from policies.rules.rulebook import Current
+from policies.running.runner import Clock, Runner
+
+_log = logging.getLogger("rtfs.evaluator")
+
+#: how long a new process waits for the policy actor to answer, seconds
+_START_PATIENCE_S: Final = 60.0
+
+
+class ConnectedEvaluator:
+    """Everything around one `Evaluator` of a runtime. `close` it at the end."""
+
+    def __init__(
+        self,
+        namespace: str,
+        *,
+        process: str,
+        most_runs: int = MOST_RUNS,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.actors = Actors(namespace)
+        self._transport = ModelTransport(self.actors)
+        self._caller = HttpCaller()
+        self._environ = environ
+        self._clock = Clock(monotonic=time.monotonic, wall=time.time)
+        self.tracing = Tracing.from_environ(environ, process=process)
+        self.meter = RayMeter(self.tracing)
+        self._runtimes: RemoteRuntimes | None = None
+        announcer = ControlAnnouncer(self.actors)
+        observations = self.actors.outbox(names.POLICY, "report")
+        state = self._policy_state(_START_PATIENCE_S)
+        self.delegation = Delegation(
+            state,
+            self._runners,
+            self._clock,
+            announcer=announcer,
+            treasury=ActorTreasury(self.actors),
+            meter=self.meter,
+            observe=observations.put,
+        )
+        self._follow_models()
+        self.evaluator = Evaluator(
+            self.delegation,
+            capabilities={ID: self._remote_execution().capability()},
+            announcer=announcer,
+            most_runs=most_runs,
+            around=self._around,
+        )
+        stream = EventStream(
+            ActorSource(self.actors.get(names.CONTROL)), (POLICY, HEALTH), connection_errors=AWAY
+        )
+        self._listener = SyncListener(stream, self._heard, name="policy")
+        self._listener.start()
+        self.meter.start()
+
+    def close(self) -> None:
+        """End the threads of this process."""
+        self._listener.stop()
+        self.evaluator.cancel_all("the evaluator is shut down")
+        self.delegation.close()
+        self._caller.close()
+        self.meter.close()
+        self.tracing.close()
+
+    def _runners(self, current: Current) -> Mapping[str, Runner]:
+        self._runtimes = RemoteRuntimes(self._caller, current, self._environ, self._clock)
+        remote = RemoteRtfsRunner(self._runtimes, _program)
+        return Runners(current, ModelRunner(self._transport), {"rtfs": remote})
+
+    def _remote_execution(self) -> RemoteExecution:
+        assert self._runtimes is not None
+        delegate = self.delegation.delegate
+        return RemoteExecution(
+            services=delegate.services, runtimes=self._runtimes, program_of=_program, delegate=delegate
+        )
+
+    @contextmanager
+    def _around(self, request: RunRequest) -> Iterator[None]:
+        """A run's span, in the trace of whoever asked for it, and what its log lines carry."""
+        with (
+            logged_as(run=request.run_id, ticket=request.ticket_id, tenant=request.facts.tenant),
+            remote_parent(request.traceparent),
+            self.meter.span("run", {"run_id": request.run_id}),
+        ):
+            yield
+
+    def _heard(self, event: Event) -> None:
+        """Something changed, or the stream began anew."""
+        if event.topic == HEALTH:
+            self.delegation.heard_of(event.key, event.data)
+        elif event.data.get("number", self.delegation.number + 1) > self.delegation.number:
+            self.delegation.follow(self._policy_state())
+            self._follow_models()
+
+    def _policy_state(self, timeout_s: float = 10.0) -> PolicyState:
+        state: PolicyState = ray.get(self.actors.get(names.POLICY).state.remote(), timeout=timeout_s)
+        return state
+
+    def _follow_models(self) -> None:
+        models = self.delegation.holder.policy.settings.local_models
+        self._transport.set_models(
+            {key.removeprefix("local-"): entry.replicas for key, entry in models.items()}
+        )
+
+
+def _program() -> RunRequest:
+    """The request of the run under way; only calls of a run come to where this is asked."""
+    active = active_run()
+    assert active is not None
+    return active.request

@@ -1,0 +1,1 @@
+"""Events: what changed, told to whoever wants to know."""

@@ -1,0 +1,35 @@
+"""Where a runtime keeps what has to outlive its processes, and files that are replaced as a whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def state_folder(name: str, environ: Mapping[str, str]) -> Path:
+    """The folder of the runtime `name`: below `RTFS_STATE_DIR`, else below the user's folder for state.
+
+    That is `$XDG_STATE_HOME/rtfs`, by default `~/.local/state/rtfs` (XDG Base Directory Specification).
+    """
+    chosen = environ.get("RTFS_STATE_DIR")
+    if chosen:
+        return Path(chosen) / name
+    base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
+    return Path(base) / "rtfs" / name
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,46 @@
+"""The actor around a `ModelHost`, and the one place where Ray is told what a model needs."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import ray
+
+from actors.models.host import QUEUE_BOUND, ModelHost
+from actors.models.registry import ModelRegistry
+from policies.file.schema import LocalModelEntry
+
+#: group of threads that answer `cancel`, `stats`, `reload` and the like while all others wait for the model:
+#: `handle.stats.options(concurrency_group=CONTROL).remote()`
+CONTROL: Final = "control"
+#: calls of `infer` at once: each has a thread that waits, or works
+CALLS_AT_ONCE: Final = 64
+
+
+def model_actor(
+    name: str,
+    entry: LocalModelEntry,
+    *,
+    actor_name: str,
+    namespace: str,
+    lifetime: Literal["detached"] | None = None,
+    registry: ModelRegistry | None = None,
+    queue_bound: int = QUEUE_BOUND,
+) -> Any:
+    """The handle of the actor `actor_name` that hosts the model `name`. It is started if there is none."""
+    remote: Any = ray.remote
+    return (
+        remote(concurrency_groups={CONTROL: 2})(ModelHost)
+        .options(
+            name=actor_name,
+            namespace=namespace,
+            lifetime=lifetime,
+            get_if_exists=True,
+            num_gpus=entry.num_gpus,
+            num_cpus=entry.threads or 0,
+            max_concurrency=CALLS_AT_ONCE,
+            max_restarts=-1,
+            max_task_retries=0,  # whoever called knows better whether to try again, and where
+        )
+        .remote(name, entry, registry=registry, queue_bound=queue_bound)
+    )

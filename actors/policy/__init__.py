@@ -1,0 +1,1 @@
+"""The policy in force for a whole runtime, its history, and the money spent under it."""

@@ -1,0 +1,206 @@
+"""A runtime over its actors: the `Service` that drivers, jobs and the HTTP application use.
+
+Coroutines only, usable from any event loop of a process that is connected to Ray. Runs go straight to the
+evaluator with the fewest of this process's runs. One whose evaluator dies is run again, if running it twice does
+no more than running it once; else it failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from actors import names
+from actors.evaluator.evaluator import EvaluatorBusy
+from actors.events.event import TOPICS, Event
+from actors.events.stream import ActorSource, EventStream
+from actors.ray_calls import AWAY, Actors
+from actors.requests import RunReply, RunRequest
+from actors.service import (
+    BusyError,
+    ConflictError,
+    NotFoundError,
+    PolicyChange,
+    PolicyView,
+    RuntimeStatus,
+    ServiceEvent,
+    SubmitOptions,
+    TicketPage,
+    TicketState,
+    TicketView,
+)
+from actors.telemetry.tracing import current_traceparent
+from actors.tickets.ids import new_ticket_id
+from rtfs import errors
+from rtfs.errors import RtfsError
+
+#: times that a run is begun whose evaluators die
+ATTEMPTS: Final = 3
+#: when it is worth asking again after all evaluators were busy, seconds
+_BUSY_S: Final = 1.0
+
+
+class RuntimeGone(ConnectionError):
+    """The runtime, or the part that was asked, is not there."""
+
+
+class RayService:
+    """See `actors.service.Service`.
+
+    Args:
+        namespace: of the runtime.
+        evaluators: how many it has.
+    """
+
+    def __init__(self, namespace: str, evaluators: int) -> None:
+        self.actors = Actors(namespace)
+        self._under_way = {names.evaluator(number): 0 for number in range(evaluators)}
+
+    async def evaluate(self, request: RunRequest) -> RunReply:
+        """Run a program to its end; see `Service.evaluate`."""
+        request = with_trace(request)
+        data = request.encode()
+        lost = ""
+        for _ in range(ATTEMPTS if request.repeatable else 1):
+            name = min(self._under_way, key=lambda name: self._under_way[name])
+            self._under_way[name] += 1
+            try:
+                return RunReply.decode(await self._run(name, request.run_id, data))
+            except RayActorError as error:
+                self.actors.forget(name)
+                lost = f"{name}, which ran it, was lost: {type(error).__name__}"
+            finally:
+                self._under_way[name] -= 1
+        return RunReply(run_id=request.run_id, status="failed", error=errors.InternalError(lost))
+
+    async def _run(self, name: str, run_id: str, data: bytes) -> bytes:
+        handle = self._actor(name)
+        try:
+            reply: bytes = await handle.run.remote(data)
+            return reply
+        except EvaluatorBusy as busy:
+            raise BusyError(str(busy), _BUSY_S) from busy
+        except asyncio.CancelledError:
+            handle.cancel.remote(run_id)
+            raise
+
+    async def submit(self, request: RunRequest, options: SubmitOptions) -> TicketView:
+        """Queue a run; see `Service.submit`."""
+        request = with_trace(request)
+        if request.ticket_id is None:
+            request = replace(request, ticket_id=new_ticket_id())
+        view: TicketView = await self._ask(names.TICKETS, "submit", request.encode(), options)
+        return view
+
+    async def ticket(self, ticket_id: str, tenant: str | None) -> TicketView:
+        """Raises NotFoundError."""
+        view: TicketView = await self._ask(names.TICKETS, "ticket", ticket_id, tenant)
+        return view
+
+    async def result(self, ticket_id: str, tenant: str | None, wait_s: float | None) -> RunReply | None:
+        """What became of the run; None: it is not over after `wait_s`. Raises NotFoundError."""
+        data = await self._ask(names.TICKETS, "reply", ticket_id, tenant, wait_s)
+        return None if data is None else RunReply.decode(data)
+
+    async def cancel(self, ticket_id: str, tenant: str | None) -> TicketView:
+        """Raises NotFoundError."""
+        view: TicketView = await self._ask(names.TICKETS, "cancel", ticket_id, tenant)
+        return view
+
+    async def requeue(self, ticket_id: str, tenant: str | None) -> TicketView:
+        """Raises NotFoundError, ConflictError."""
+        view: TicketView = await self._ask(names.TICKETS, "requeue", ticket_id, tenant)
+        return view
+
+    async def tickets(
+        self,
+        tenant: str | None,
+        *,
+        state: TicketState | None = None,
+        dead: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        everybody: bool = False,
+    ) -> TicketPage:
+        """Tickets of a tenant, or of everybody, newest first."""
+        page: TicketPage = await self._ask(
+            names.TICKETS, "tickets", tenant, state, dead, limit, cursor, everybody
+        )
+        return page
+
+    async def explain(self, request: RunRequest) -> Mapping[str, Any]:
+        """Where each function of the program would run, and why. Raises RtfsError."""
+        explained: Mapping[str, Any] = await self._ask(names.POLICY, "explain", request.encode())
+        return explained
+
+    async def policy(self) -> PolicyView:
+        """The policy in force."""
+        view: PolicyView = await self._ask(names.POLICY, "view")
+        return view
+
+    async def replace_policy(self, text: str, *, source: str, expected: int | None = None) -> PolicyChange:
+        """Put a policy in force, or say what is wrong with it. Raises ConflictError."""
+        change: PolicyChange = await self._ask(names.POLICY, "replace", text, source, expected)
+        return change
+
+    async def rollback_policy(self) -> PolicyChange:
+        """Go back to the policy before. Raises ConflictError."""
+        change: PolicyChange = await self._ask(names.POLICY, "rollback")
+        return change
+
+    async def events(
+        self, topics: tuple[str, ...] = TOPICS, *, tenant: str | None, ticket_id: str | None = None
+    ) -> AsyncIterator[ServiceEvent]:
+        """Events of some topics, how things stand first."""
+        keys = None if ticket_id is None else (ticket_id,)
+        source = ActorSource(self._actor(names.CONTROL))
+        async with EventStream(source, topics, keys=keys, tenant=tenant, connection_errors=AWAY) as stream:
+            async for event in stream:
+                yield _service_event(event)
+
+    async def status(self) -> RuntimeStatus:
+        """Whether all parts are up."""
+        try:
+            status: RuntimeStatus = await self._ask(names.CONTROL, "status")
+        except RuntimeGone as gone:
+            return RuntimeStatus(ready=False, parts={names.CONTROL: f"down: {gone}"})
+        return status
+
+    def _actor(self, name: str) -> Any:
+        try:
+            return self.actors.get(name)
+        except ValueError:
+            raise RuntimeGone(
+                f"there is no {name} in {self.actors.namespace}; is the runtime started?"
+            ) from None
+
+    async def _ask(self, name: str, method: str, *args: Any) -> Any:
+        """The answer of a part, or what it raised."""
+        try:
+            return await getattr(self._actor(name), method).remote(*args)
+        except RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, RtfsError | NotFoundError | ConflictError | BusyError | ValueError):
+                raise cause from None
+            raise
+        except RayError as error:
+            self.actors.forget(name)
+            raise RuntimeGone(f"{name} of {self.actors.namespace} cannot be reached: {error}") from error
+
+
+def with_trace(request: RunRequest) -> RunRequest:
+    """The request within the trace under way here, if there is one and it names none."""
+    if request.traceparent is not None:
+        return request
+    here = current_traceparent()
+    return request if here is None else replace(request, traceparent=here)
+
+
+def _service_event(event: Event) -> ServiceEvent:
+    return ServiceEvent(
+        seq=event.seq, topic=event.topic, key=event.key, at=event.at, data=event.data, state=event.state
+    )

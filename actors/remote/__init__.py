@@ -1,0 +1,1 @@
+"""Targets that are reached over HTTP: the caller, what can go wrong, and other RTFS runtimes."""

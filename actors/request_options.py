@@ -1,0 +1,70 @@
+"""What a driver may say of a program that it has run, and the request that becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypedDict
+
+from actors.requests import DEFAULT_LIMITS, Call, OnTargetDown, RunRequest
+from rtfs.convert import from_python
+from rtfs.run import Limits
+from rtfs.security import RuntimeContext
+from rtfs.values import Value
+
+
+class RequestOptions(TypedDict, total=False):
+    """Options of `Runtime.evaluate`, `run`, `submit` and `explain`."""
+
+    #: values that the program finds under these names; plain Python data is converted
+    args: Mapping[str, Any]
+    #: a function of the program to be called, and its arguments
+    call: tuple[str, *tuple[Value, ...]]
+    #: what the run may do, and for whom it is; its bounds count unless `limits` are given
+    context: RuntimeContext
+    limits: Limits
+    #: texts of modules by name
+    modules: Mapping[str, str]
+    source_name: str
+    on_target_down: OnTargetDown
+    #: id of the ticket; a submission with an id that is known is the same submission
+    ticket_id: str
+
+
+def request_for(source: str, options: RequestOptions) -> RunRequest:
+    """The request for a program.
+
+    Raises:
+        TypeError: an option that there is not.
+    """
+    unknown = options.keys() - RequestOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"unknown option `{sorted(unknown)[0]}`; there are {', '.join(RequestOptions.__annotations__)}"
+        )
+    request = RunRequest(source=source, limits=options.get("limits", DEFAULT_LIMITS))
+    context = options.get("context")
+    if context is not None:
+        request = _in_context(request, context, options.get("limits"))
+    called = options.get("call")
+    return replace(
+        request,
+        args={name: from_python(value) for name, value in options.get("args", {}).items()},
+        call=None if called is None else Call(function=called[0], args=tuple(map(from_python, called[1:]))),
+        modules=options.get("modules", {}),
+        source_name=options.get("source_name", request.source_name),
+        on_target_down=options.get("on_target_down", request.on_target_down),
+        ticket_id=options.get("ticket_id"),
+    )
+
+
+def _in_context(request: RunRequest, context: RuntimeContext, limits: Limits | None) -> RunRequest:
+    allowed = context.allowed_capabilities
+    return replace(
+        request,
+        level=context.level,
+        allowed=tuple(sorted(allowed)) if allowed is not None else (),
+        denied_effects=context.denied_effects,
+        facts=context.facts,
+        limits=limits or context.bounds,
+    )

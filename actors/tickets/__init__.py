@@ -1,0 +1,1 @@
+"""Tickets of asynchronous work: their records, the store that keeps them, the queue behind them."""
