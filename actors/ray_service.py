@@ -1,8 +1,8 @@
 """A runtime over its actors: the `Service` that drivers, jobs and the HTTP application use.
 
 Coroutines only, usable from any event loop of a process that is connected to Ray. Runs go straight to the
-evaluator with the fewest of this process's runs. One whose evaluator dies is run again, if running it twice does
-no more than running it once; else it failed.
+evaluator with the fewest of this process's runs. One whose evaluator dies is run again, if running it twice
+does no more than running it once; else it failed.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class AsyncRuntime:
         return (await self.run(source, **options)).outcome()
 
     async def run(self, source: str, **options: Unpack[RequestOptions]) -> RunReply:
-        """What becomes of a program: value or error, what it printed, where its calls went. Raises BusyError."""
+        """What becomes of a program: its end, what it printed, where its calls went. Raises BusyError."""
         return await self.service.evaluate(request_for(source, options))
 
     async def submit(

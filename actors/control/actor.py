@@ -20,7 +20,7 @@ from actors.events.event import POLICY, Event, News
 from actors.events.hub import EventHub
 from actors.models.actor import CONTROL as CONTROL_GROUP
 from actors.models.actor import model_actor
-from actors.models.registry import local_models
+from actors.models.registry import local_models, replicas
 from actors.options import actor_options
 from actors.policy.state import PolicyState
 from actors.service import RuntimeStatus
@@ -32,6 +32,8 @@ _log = logging.getLogger("rtfs.control")
 
 #: calls at once: each subscriber has one that waits
 _CALLS: Final = 20_000
+#: how long a model stays that a new policy does not name, seconds
+_OLD_MODELS_S: Final = 30.0
 
 
 class ActorPart:
@@ -93,7 +95,8 @@ class ControlActor:
         logs.configure(os.environ)
         self._spec = spec
         self._hub = EventHub()
-        self._entries: dict[str, tuple[str, LocalModelEntry]] = {}
+        #: actors of models that the policy in force asks for
+        self._models: set[str] = set()
         self._number = 0
         self._supervisor = Supervisor(self._parts())
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,10 +108,9 @@ class ControlActor:
     async def publish_all(self, news: Iterable[News]) -> int:
         """As `EventHub.publish_all`; a new policy also changes which models there are."""
         made = list(news)
-        number = await self._hub.publish_all(made)
         if any(each.topic == POLICY for each in made):
-            self._spawn(self._follow_policy())
-        return number
+            await self._follow_policy()  # its models are there before anybody hears of it
+        return await self._hub.publish_all(made)
 
     async def subscribe(
         self, topics: Iterable[str], keys: Iterable[str] | None = None, tenant: str | None = None
@@ -177,15 +179,23 @@ class ControlActor:
             return
         self._number = state.number
         loaded = load_policy(state.text, source=state.source, environ=state.overrides, needs_secrets=False)
-        wanted: dict[str, tuple[str, LocalModelEntry]] = {}
-        for model, entry in local_models(loaded.settings, Path(state.source).parent).items():
-            for replica in range(entry.replicas):
-                wanted[names.model(model, replica)] = (model, entry)
-        old = {name for name, known in self._entries.items() if wanted.get(name) != known}
-        self._supervisor.remove(old)
-        new = {name: known for name, known in wanted.items() if name in old or name not in self._entries}
-        self._entries = wanted
-        self._supervisor.add({name: self._model(name, *known) for name, known in new.items()})
+        folder = Path(state.source).parent
+        entries = local_models(loaded.settings, folder)
+        wanted = {
+            name: self._model(name, model, entries[model])
+            for model, names_of in replicas(loaded.settings, folder).items()
+            for name in names_of
+        }
+        old = self._models - wanted.keys()
+        self._supervisor.add({name: part for name, part in wanted.items() if name not in self._models})
+        self._models = set(wanted)
+        if old:
+            self._spawn(self._remove_later(old))
+
+    async def _remove_later(self, old: set[str]) -> None:
+        """End models that no policy asks for any more, once runs that began under the old one are over."""
+        await asyncio.sleep(_OLD_MODELS_S)
+        self._supervisor.remove(old - self._models)
 
     def _model(self, name: str, model: str, entry: LocalModelEntry) -> ActorPart:
         space = self._spec.namespace

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import ray
@@ -24,6 +25,7 @@ from actors.evaluator.evaluator import MOST_RUNS, Evaluator
 from actors.events.event import HEALTH, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
+from actors.models.registry import replicas
 from actors.policy.state import PolicyState
 from actors.ray_calls import AWAY, Actors, ActorTreasury, ControlAnnouncer, ModelTransport
 from actors.remote.execute import ID, RemoteExecution
@@ -133,10 +135,8 @@ class ConnectedEvaluator:
         return state
 
     def _follow_models(self) -> None:
-        models = self.delegation.holder.policy.settings.local_models
-        self._transport.set_models(
-            {key.removeprefix("local-"): entry.replicas for key, entry in models.items()}
-        )
+        policy = self.delegation.holder.policy
+        self._transport.set_models(replicas(policy.settings, Path(policy.source).parent))
 
 
 def _program() -> RunRequest:

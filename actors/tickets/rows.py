@@ -44,7 +44,7 @@ CLASSES: Final[dict[State, bytes]] = {
 }
 _TIME: Final = 8
 
-#: what a write says that finds no room. LMDB says EIO when some of the bytes found room, as it does if the disk fails
+#: what a write says that finds no room; EIO, as if the disk failed, when there was room for some of the bytes
 _NO_ROOM: Final = frozenset((errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EIO))
 
 

@@ -44,7 +44,9 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 NUMBERS = st.floats(0, 1e9)
-OPTIONS = st.dictionaries(NAME, st.one_of(st.none(), st.booleans(), st.integers(0, 99), NUMBERS, NAME), max_size=2)
+OPTIONS = st.dictionaries(
+    NAME, st.one_of(st.none(), st.booleans(), st.integers(0, 99), NUMBERS, NAME), max_size=2
+)
 FACTS = st.builds(
     FunctionFacts,
     symbol=NAME,

@@ -34,7 +34,7 @@ MARKED = [
     ("error", "[Fri Nov 27 07:00:00 2026] [core:error] [pid 9] AH00037: Symbolic link not allowed"),
     ("info", "2026/11/27 07:00:00 [notice] 1#1: start worker processes"),
     ("warning", "2026-11-27T08:08:00Z WARN pool: id 550e8400-e29b-41d4-a716-446655440000 at 0xdeadbeef"),
-    ("error", "2026-11-27 07:00:00.000 UTC [77] FATAL:  role \"app\" does not exist"),
+    ("error", '2026-11-27 07:00:00.000 UTC [77] FATAL:  role "app" does not exist'),
     ("info", "2026-11-27 07:00:00.000 UTC [77] LOG:  database system is ready to accept connections"),
     ("error", "E: Unable to locate package"),
     ("warning", "W: Some index files failed to download. They have been ignored, or old ones used instead."),

@@ -49,7 +49,11 @@ def test_one_bad_request_of_a_batch_fails_alone() -> None:
 
 @pytest.mark.parametrize(
     ("error", "cause"),
-    [(TargetFailed("rate-limited"), "rate-limited"), (MemoryError(), "out-of-memory"), (KeyError("x"), "unknown")],
+    [
+        (TargetFailed("rate-limited"), "rate-limited"),
+        (MemoryError(), "out-of-memory"),
+        (KeyError("x"), "unknown"),
+    ],
 )
 def test_causes(error: Exception, cause: str) -> None:
     assert failure_of(error, "m").cause == cause

@@ -79,7 +79,10 @@ def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
     assert judged("thanks" + " x" * LONGEST_TEXT) == ("glad", 0.75)
 
 
-@given(st.text(st.characters(codec=None)) | st.lists(st.sampled_from(["bad", "great", "not", "ok", "!!"])).map(" ".join))
+@given(
+    st.text(st.characters(codec=None))
+    | st.lists(st.sampled_from(["bad", "great", "not", "ok", "!!"])).map(" ".join)
+)
 def test_every_text_has_a_label_and_a_confidence(text: str) -> None:
     label, confidence = MOOD.judge(text)
     assert label in MOOD.labels

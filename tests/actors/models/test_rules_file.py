@@ -52,7 +52,10 @@ def test_what_a_file_says() -> None:
 
 
 def test_line_ends_and_marks_do_not_matter_but_to_the_version() -> None:
-    plain, other = read_rules(GOOD.encode(), "m"), read_rules(b"\xef\xbb\xbf" + GOOD.encode().replace(b"\n", b"\r\n"), "m")
+    plain, other = (
+        read_rules(GOOD.encode(), "m"),
+        read_rules(b"\xef\xbb\xbf" + GOOD.encode().replace(b"\n", b"\r\n"), "m"),
+    )
     assert (plain.labels, plain.rules) == (other.labels, other.rules)
     assert plain.version != other.version
     assert plain.version == read_rules(GOOD.encode(), "elsewhere").version
@@ -122,7 +125,10 @@ def test_what_may_be_wrong(text: str, expected: list[tuple[int | None, str, str 
 def test_problems_name_file_and_line() -> None:
     with pytest.raises(RulesFileError) as raised:
         read_rules((HEAD + "1 wrod x").encode(), "models/m.rules")
-    assert str(raised.value) == "models/m.rules:3: expected `word`, `phrase` or `regex`, got `wrod`; did you mean `word`?"
+    assert (
+        str(raised.value)
+        == "models/m.rules:3: expected `word`, `phrase` or `regex`, got `wrod`; did you mean `word`?"
+    )
 
 
 def test_a_file_full_of_errors_is_not_read_to_its_end() -> None:

@@ -96,7 +96,9 @@ def test_routes_may_lead_to_an_added_model() -> None:
         load_policy(text, environ={})
 
 
-@pytest.mark.parametrize("text", ["delegation = 1", "[delegation]\nlocal_models = 1", "[delegation]\nlocal_models.tiny = 1"])
+@pytest.mark.parametrize(
+    "text", ["delegation = 1", "[delegation]\nlocal_models = 1", "[delegation]\nlocal_models.tiny = 1"]
+)
 def test_a_model_is_not_added_to_what_is_no_table(text: str) -> None:
     with pytest.raises(PolicyFileError, match="expected a table, got the integer 1"):
         load_policy(text, environ={"RTFS_LOCAL_MODEL_PATH": "tiny.gguf"})
