@@ -9,11 +9,11 @@ help:            ## this list
 setup:           ## make .venv (done by the others when needed)
 	@scripts/setup
 
-demo: setup      ## triage a log of this machine; LOG=FILE for another
+demo: setup      ## start a runtime on Ray, triage its own logs; LOG=FILE for another
 	@scripts/demo $(if $(LOG),"$(LOG)")
 
 test: setup      ## all tests; ARGS="-k reader" for some
-	.venv/bin/python -m pytest -n 2 $(ARGS)
+	@scripts/test $(ARGS)
 
 check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff check .
@@ -26,6 +26,8 @@ bench: setup     ## how fast it is, beside its peers; some ten minutes
 	.venv/bin/python benchmarks/linking.py
 	.venv/bin/python benchmarks/decisions.py
 	.venv/bin/python benchmarks/routing.py
+	.venv/bin/python benchmarks/delegated.py
+	.venv/bin/python benchmarks/http.py
 
 docs: setup      ## write docs/library.md anew from the library
 	.venv/bin/python scripts/gen-docs

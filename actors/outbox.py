@@ -19,10 +19,14 @@ class Outbox[T]:
     Args:
         send: sends some of them.
         lost: told of messages that did not arrive, and why.
+        every_s: how long messages are gathered; 0: what can be sent is sent at once.
     """
 
-    def __init__(self, send: Send[T], lost: Callable[[int, BaseException], None]) -> None:
+    def __init__(
+        self, send: Send[T], lost: Callable[[int, BaseException], None], *, every_s: float = 0.0
+    ) -> None:
         self._send = send
+        self._every_s = every_s
         self._lost = lost
         self._waiting: list[T] = []
         self._is_sending = False
@@ -41,18 +45,37 @@ class Outbox[T]:
         if dropped:
             self._lost(dropped, OverflowError("the receiver is too slow"))
         if begin:
+            self._soon()
+
+    def _soon(self) -> None:
+        if self._every_s:
+            timer = threading.Timer(self._every_s, self._next)
+            timer.daemon = True
+            timer.start()
+        else:
             self._next()
 
     def _next(self) -> None:
         with self._lock:
             messages, self._waiting = self._waiting, []
-            if not messages:
-                self._is_sending = False
-                return
+
+        is_over = False
 
         def sent(error: BaseException | None) -> None:
-            if error is not None:
-                self._lost(len(messages), error)
-            self._next()
+            nonlocal is_over
+            if is_over:
+                return
+            is_over = True
+            try:
+                if error is not None:
+                    self._lost(len(messages), error)
+            finally:
+                with self._lock:
+                    self._is_sending = again = bool(self._waiting)
+                if again:
+                    self._soon()
 
-        self._send(messages, sent)
+        try:
+            self._send(messages, sent)
+        except Exception as error:  # a message that cannot be sent takes those with it, not all that come later
+            sent(error)

@@ -104,8 +104,8 @@ class Actors:
             handle = self._known[name] = ray.get_actor(name, namespace=self.namespace)
         return handle
 
-    def outbox(self, name: str, method: str) -> Outbox[Any]:
-        """Messages for a method of the actor `name` that takes a list of them."""
+    def outbox(self, name: str, method: str, *, every_s: float = 0.0) -> Outbox[Any]:
+        """Messages for a method of the actor `name` that takes a list of them, gathered for `every_s`."""
 
         def send(messages: list[Any], sent: Callable[[BaseException | None], None]) -> None:
             try:
@@ -119,7 +119,7 @@ class Actors:
             self.forget(name)
             _log.warning("%d messages for %s.%s were lost: %s", count, name, method, type(error).__name__)
 
-        return Outbox(send, lost)
+        return Outbox(send, lost, every_s=every_s)
 
     def forget(self, name: str) -> None:
         """Look the actor up again when it is needed next."""
@@ -196,7 +196,7 @@ class ActorTreasury:
         try:
             answer: str | MoneyRefusal = answer_of(self._actors.get(names.POLICY).reserve.remote(request))
             return answer
-        except (*AWAY, ValueError):
+        except (RayError, ValueError):  # it is away, or cannot write down what it grants
             key, limit = request.purses[0]
             return MoneyRefusal(key=key, limit=limit, taken=limit, wanted=request.amount)
 

@@ -10,6 +10,7 @@ from actors.requests import DEFAULT_LIMITS, Call, OnTargetDown, RunRequest
 from rtfs.convert import from_python
 from rtfs.run import Limits
 from rtfs.security import RuntimeContext
+from rtfs.spell import nearest
 from rtfs.values import Value
 
 
@@ -37,11 +38,11 @@ def request_for(source: str, options: RequestOptions) -> RunRequest:
     Raises:
         TypeError: an option that there is not.
     """
-    unknown = options.keys() - RequestOptions.__annotations__.keys()
-    if unknown:
-        raise TypeError(
-            f"unknown option `{sorted(unknown)[0]}`; there are {', '.join(RequestOptions.__annotations__)}"
-        )
+    known = RequestOptions.__annotations__
+    for name in sorted(options.keys() - known.keys()):
+        near = nearest(name, known)
+        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(f'`{each}`' for each in known)}"
+        raise TypeError(f"unknown option `{name}`; {hint}")
     request = RunRequest(source=source, limits=options.get("limits", DEFAULT_LIMITS))
     context = options.get("context")
     if context is not None:

@@ -348,7 +348,11 @@ def _connect_ray(address: str | None) -> bool:
         return False
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
-    ray.init(
-        address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False, **options
-    )
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it tells of its own set-up at length
+    try:
+        ray.init(address=address, log_to_driver=False, configure_logging=False, **options)
+    except ConnectionError as error:
+        raise ConnectionError(f"no Ray cluster at `{address}`: {error}") from error
+    except Exception as error:  # where a process of its own does not come up it raises a bare one
+        raise ConnectionError(f"Ray could not be started: {error}") from error
     return True

@@ -245,7 +245,9 @@ class ConsoleHost(DictHost):
 
     @override
     def get_capability_input_schema(self, capability_id: str) -> Type | None:
-        return _schema(capability_id) if capability_id in _FIELDS else None
+        if capability_id in _FIELDS:
+            return _schema(capability_id)
+        return super().get_capability_input_schema(capability_id)
 
     def _println(self, *values: Value) -> None:
         self._write(values, "\n")

@@ -6,6 +6,7 @@ Hypothesis examples do not depend on how busy the machine is, and nothing is wri
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -23,3 +24,13 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("RTFS_CACHE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_ray(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is not marked `ray` starts none: it would not run beside others."""
+    yield
+    ray = sys.modules.get("ray")
+    if ray is not None and request.node.get_closest_marker("ray") is None and ray.is_initialized():
+        ray.shutdown()
+        pytest.fail("this test started Ray; mark it with `@pytest.mark.ray`, or do without")

@@ -80,8 +80,8 @@ class Supervisor:
     def add(self, parts: Mapping[str, Part]) -> None:
         """Start these parts and watch them, too."""
         for name, part in parts.items():
-            part.start()
-            self._watched[name] = _Watched(part, heard_at=self._clock())
+            self._watched[name] = watched = _Watched(part)
+            self._start(name, watched)
         self._ready.clear()
         self._again.set()
 
@@ -129,17 +129,46 @@ class Supervisor:
             self._ready.clear()
 
     async def _probe(self, name: str, watched: _Watched) -> None:
+        lost: Exception | None = None
+        state = None
         try:
-            watched.state = await asyncio.wait_for(watched.part.probe(), self._answer_s)
-            watched.heard_at = self._clock()
-        except PartLost as lost:
+            state = await asyncio.wait_for(watched.part.probe(), self._answer_s)
+        except TimeoutError:
+            pass
+        except PartLost as error:
+            lost = error
+        except Exception as error:  # one part's trouble must not end the watch over the others
+            _log.exception("%s cannot be probed", name)
+            lost = error
+        if self._watched.get(name) is not watched:  # it was removed meanwhile, and is not to be started again
+            return
+        if state is not None:
+            watched.state, watched.heard_at = state, self._clock()
+        elif lost is not None:
             if watched.state == "up":
                 _log.warning("%s was lost: %s", name, lost)
             watched.state = "down"
-            watched.part.start()
-        except TimeoutError:
-            watched.state = "starting" if watched.state == "starting" else "down"
-            if self._clock() - watched.heard_at > self._hung_s:
-                _log.warning("%s has not answered for %g s and is killed", name, self._hung_s)
-                watched.heard_at = self._clock()
-                watched.part.kill()
+            self._start(name, watched)
+        else:
+            self._silent(name, watched)
+
+    def _silent(self, name: str, watched: _Watched) -> None:
+        """A part did not answer in time."""
+        watched.state = "starting" if watched.state == "starting" else "down"
+        if self._clock() - watched.heard_at > self._hung_s:
+            _log.warning("%s has not answered for %g s and is killed", name, self._hung_s)
+            watched.heard_at = self._clock()
+            _tried(name, "killed", watched.part.kill)
+
+    def _start(self, name: str, watched: _Watched) -> None:
+        """Start a part; the time until it counts as hung begins anew."""
+        watched.heard_at = self._clock()
+        _tried(name, "started", watched.part.start)
+
+
+def _tried(name: str, what: str, action: Callable[[], None]) -> None:
+    """Do something to a part; where that fails, it is tried again with the next probe."""
+    try:
+        action()
+    except Exception:
+        _log.exception("%s cannot be %s", name, what)

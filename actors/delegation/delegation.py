@@ -46,6 +46,8 @@ DOWN: Final = frozenset(
 )
 #: how long a run waits for a target of which nobody knows when it will be back, seconds
 _PATIENCE_S: Final = 1.0
+#: timers of the machine cannot be set for ever, seconds
+_LONGEST_TIMER_S: Final = 3600.0
 
 
 class Delegation:
@@ -88,10 +90,11 @@ class Delegation:
         self._clock = clock
         self._announcer = announcer or Silence()
         self._refresh_timer: threading.Timer | None = None
+        self._is_closed = False
         self._lock = threading.RLock()
         self.health = HealthTracker(policy.settings.health, on_change=self._circuit_changed)
         self.delegate = PolicyDelegate(
-            standard_engine(current, adaptive=adaptive),
+            standard_engine(current, adaptive=adaptive, stays=True),
             current,
             runners(current),
             clock,
@@ -136,6 +139,7 @@ class Delegation:
     def close(self) -> None:
         """End what is under way here."""
         with self._lock:
+            self._is_closed = True
             if self._refresh_timer is not None:
                 self._refresh_timer.cancel()
 
@@ -154,8 +158,9 @@ class Delegation:
             if self._refresh_timer is not None:
                 self._refresh_timer.cancel()
                 self._refresh_timer = None
-            if due is not None:
-                self._refresh_timer = threading.Timer(max(0.0, due - now) + 0.01, self._refresh)
+            if due is not None and not self._is_closed:
+                wait_s = min(max(0.0, due - now), _LONGEST_TIMER_S)
+                self._refresh_timer = threading.Timer(wait_s + 0.01, self._refresh)
                 self._refresh_timer.daemon = True
                 self._refresh_timer.start()
 

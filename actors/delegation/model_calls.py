@@ -129,13 +129,14 @@ class ModelCalls:
         except StorageError as error:
             self._one_by_one(batch, error)
             return
-        name = self._replica(len(batch))
-        if name is None:
+        found = self._replica(len(batch))
+        if found is None:
             self._failed(batch, TargetFailed("connection-refused", f"model `{self.model}` is not running"))
             return
+        name, replica = found
         for each in batch:
             each.replica = name
-        self.transport.send(name, data, lambda answer: self._answered(name, batch, answer))
+        self.transport.send(name, data, lambda answer: self._answered(replica, batch, answer))
 
     def _one_by_one(self, batch: list[_Asked], error: StorageError) -> None:
         """Something in the batch cannot be sent: that request fails, the others go by themselves."""
@@ -145,7 +146,7 @@ class ModelCalls:
         for each in batch:
             self._send([each])
 
-    def _replica(self, calls: int) -> str | None:
+    def _replica(self, calls: int) -> tuple[str, _Replica] | None:
         """The replica with the least under way, which `calls` more are now."""
         names = self.transport.replicas(self.model)
         if not names:
@@ -153,14 +154,13 @@ class ModelCalls:
         with self._lock:
             self._replicas = {name: self._replicas.get(name) or _Replica() for name in names}
             name = min(names, key=lambda name: self._replicas[name].under_way)
-            self._replicas[name].under_way += calls
-        return name
+            replica = self._replicas[name]
+            replica.under_way += calls
+        return name, replica
 
-    def _answered(self, name: str, batch: list[_Asked], answer: bytes | TargetFailed) -> None:
+    def _answered(self, replica: _Replica, batch: list[_Asked], answer: bytes | TargetFailed) -> None:
         with self._lock:
-            replica = self._replicas.get(name)
-            if replica is not None:
-                replica.under_way -= len(batch)
+            replica.under_way -= len(batch)
         if isinstance(answer, TargetFailed):
             self._failed(batch, answer)
             return

@@ -1,8 +1,8 @@
 """The ledger of one process in a runtime of many: the purses are the runtime's, and it is asked each time.
 
-What no budget pays for is free and never leaves the process. Else a reservation holds here and there, or
-nowhere: if the treasury refuses or cannot be reached, so does this ledger, and the call goes on along its
-chain.
+What no budget pays for never leaves the process, nor does what is free, unless it turns out to have cost
+something. Else a reservation holds here and there, or nowhere: if the treasury refuses or cannot be reached, so
+does this ledger, and the call goes on along its chain.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SharedLedger(Ledger):
     def reserve(self, purses: Iterable[tuple[BudgetKey, MicroUsd]], amount: MicroUsd) -> Reservation | Refused:
         wanted = tuple(purses)
         here = super().reserve(wanted, amount)
-        if isinstance(here, Refused) or not wanted:
+        if isinstance(here, Refused) or not wanted or not amount:
             return here
         try:
             there = self._treasury.reserve(MoneyRequest(purses=wanted, amount=amount))
@@ -46,6 +46,9 @@ class SharedLedger(Ledger):
     def settle(self, reservation: Reservation, actual: MicroUsd) -> Settlement:
         there = self._shared.pop(reservation, None)
         settlement = super().settle(reservation, actual)
+        if there is None and actual and reservation.purses:  # it was to be free
+            found = self._treasury.reserve(MoneyRequest(purses=reservation.purses, amount=0))
+            there = None if isinstance(found, MoneyRefusal) else found
         if there is not None:
             self._treasury.settle(there, actual)
         return settlement

@@ -43,6 +43,8 @@ _log = logging.getLogger("rtfs.evaluator")
 
 #: how long a new process waits for the policy actor to answer, seconds
 _START_PATIENCE_S: Final = 60.0
+#: seconds between two reports of how calls of targets went
+_REPORT_S: Final = 1.0
 
 
 class ConnectedEvaluator:
@@ -65,7 +67,7 @@ class ConnectedEvaluator:
         self.meter = RayMeter(self.tracing)
         self._runtimes: RemoteRuntimes | None = None
         announcer = ControlAnnouncer(self.actors)
-        observations = self.actors.outbox(names.POLICY, "report")
+        observations = self.actors.outbox(names.POLICY, "report", every_s=_REPORT_S)
         state = self._policy_state(_START_PATIENCE_S)
         self.delegation = Delegation(
             state,

@@ -13,6 +13,7 @@ Whatever a program does, `run` answers; it raises nothing but `EvaluatorBusy`.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -37,6 +38,8 @@ from rtfs.printer import pr_str
 from rtfs.program import LinkedProgram, new_run
 from rtfs.run import Limits, running
 from rtfs.values import Value
+
+_log = logging.getLogger("rtfs.evaluator")
 
 #: programs that are kept linked, and the longest text of one, characters
 MOST_PROGRAMS: Final = 256
@@ -147,18 +150,24 @@ class Evaluator:
     def _run(self, active: ActiveRun, began: float) -> RunReply:
         request = active.request
         host = RunHost(active, self._announcer, self._capabilities)
+        value: Value = None
+        text, portable = "nil", True
+        status: Status = "completed"
+        error: RtfsError | None = None
         try:
             linked = self._linked(request)
             value = overlapping(lambda: _evaluated(linked, request, host))
-            status, error = "completed", None
+            portable, text = _portable(value, request)
         except RtfsError as failure:
-            value, error = None, failure.with_traceback(None)
-            status = _status(active)
-        portable, text = (True, "nil") if error is not None else _portable(value)
+            error, status = failure.with_traceback(None), _status(active)
+        except Exception as bug:  # ours, or that of a capability that was given; whoever asked gets an answer
+            _log.exception("the run %s met a bug", request.run_id)
+            error, status = errors.InternalError(f"{type(bug).__name__}: {bug}"), _status(active)
+        is_there = portable and error is None
         return RunReply(
             run_id=request.run_id,
-            status=status,  # type: ignore[arg-type]
-            value=value if portable else None,
+            status=status,
+            value=value if is_there else None,
             text=text,
             portable=portable,
             error=error,
@@ -208,16 +217,23 @@ def _status(active: ActiveRun) -> Status:
     return "failed" if active.deferral is None else "deferred"
 
 
-def _portable(value: Value) -> tuple[bool, str]:
-    """Whether a value can leave its process, and its text."""
-    text = pr_str(value)
-    if value is None or type(value) in (bool, int, float, str):
+def _portable(value: Value, request: RunRequest) -> tuple[bool, str]:
+    """Whether a value can leave its process, and its text.
+
+    Raises:
+        BudgetExhausted: a small value can have a text of any size; it is made within the limits of a run.
+    """
+    if value is None or type(value) in (bool, int, float):
+        return True, pr_str(value)
+    with running(new_run(None, request.context(), request.limits, None)):
+        text = pr_str(value)
+        if type(value) is str:
+            return True, text
+        try:
+            encode_value(value)
+        except errors.StorageError:
+            return False, text
         return True, text
-    try:
-        encode_value(value)
-    except errors.StorageError:
-        return False, text
-    return True, text
 
 
 def _failed(request: RunRequest, error: RtfsError, took_ms: float) -> RunReply:

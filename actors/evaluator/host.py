@@ -8,6 +8,7 @@ evaluator. Sleeping lets other parts of the run go on.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Mapping
 from typing import Final, override
 
@@ -30,6 +31,8 @@ UNSEEN: Final = frozenset(
 )
 #: what the console of a shell has and a shared process must not
 _ABSENT: Final = ("ccos.system.get-env",)
+#: clocks of the machine cannot wait for ever in one go, seconds
+_LONGEST_WAIT_S: Final = 3600.0
 
 
 class RunHost(ConsoleHost):
@@ -48,6 +51,7 @@ class RunHost(ConsoleHost):
         for absent in _ABSENT:
             del self.capabilities[absent]
         self.capabilities["ccos.system.sleep-ms"] = Capability(function=_sleep)
+        self._unseen = UNSEEN - capabilities.keys()
         for capability_id, each in capabilities.items():
             known = isinstance(each, Capability)
             self.capabilities[capability_id] = each if known else Capability(function=each)  # type: ignore[assignment, arg-type]
@@ -63,7 +67,7 @@ class RunHost(ConsoleHost):
 
     @override
     def execute_capability(self, capability_id: str, args: list[Value]) -> Value:
-        if capability_id not in UNSEEN and capability_id in self.capabilities:
+        if capability_id not in self._unseen and capability_id in self.capabilities:
             self._active.had_effects = True
         return super().execute_capability(capability_id, args)
 
@@ -92,5 +96,6 @@ class RunHost(ConsoleHost):
 def _sleep(ms: Value) -> None:
     if type(ms) not in (int, float):
         raise errors.TypeMismatch("number", type_name(ms), "ccos.system.sleep-ms")
-    if ms > 0:
-        wait_for(lambda wake: None, ms / 1000)
+    end = time.monotonic() + ms / 1000
+    while (left_s := end - time.monotonic()) > 0:
+        wait_for(lambda wake: None, min(left_s, _LONGEST_WAIT_S))

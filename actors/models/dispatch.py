@@ -242,7 +242,12 @@ class Dispatcher:
                 self._call_help()
             if serving is None:
                 return
-            self._run(serving, batch)
+            try:
+                self._run(serving, batch)
+            except BaseException:  # this thread goes, its work does not
+                with self._lock:
+                    self._call_help()
+                raise
 
     def _take(self) -> tuple[_Serving | None, list[_Item]]:
         """The model and the next batch for it, if there is one and the model is free. Called with the lock."""

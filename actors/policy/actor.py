@@ -56,7 +56,7 @@ class PolicyActor:
             epoch=start.epoch,
             changed=changed,
         )
-        self._treasurer = Treasurer(folder / "money.json")
+        self._treasurer = Treasurer(folder / "money.json", budgets=lambda: self._keeper.policy.settings.budgets)
         changed(self._keeper.state)  # the hub may be newer than the policy
 
     def state(self) -> PolicyState:

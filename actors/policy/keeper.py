@@ -9,9 +9,11 @@ The money is kept here too (`actors.policy.treasurer`), since budgets are the po
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final
@@ -25,6 +27,8 @@ from policies.file.environment import PREFIX
 from policies.file.load import load_policy
 from policies.file.policy import Policy
 from policies.running.runner import Observation
+
+_log = logging.getLogger("rtfs.policy")
 
 #: policies before the one in force that can be gone back to
 MOST_KEPT: Final = 8
@@ -86,8 +90,8 @@ class PolicyKeeper:
         if kept is not None and kept[0] == epoch:
             self._policy = self._load(self._history[-1].text, self._history[-1].source)
             return
-        self._policy = self._load(text, source)
-        self._push(text, source, self._history[-1].number + 1 if self._history else 1)
+        number = self._history[-1].number + 1 if self._history else 1
+        self._push(self._history, self._load(text, source), text, source, number)
 
     @property
     def state(self) -> PolicyState:
@@ -101,10 +105,9 @@ class PolicyKeeper:
 
     def view(self) -> PolicyView:
         """The policy in force, for people."""
-        state = self.state
-        return PolicyView(
-            version=self._policy.version, text=state.text, source=state.source, number=state.number
-        )
+        with self._lock:
+            state, version = self.state, self._policy.version
+        return PolicyView(version=version, text=state.text, source=state.source, number=state.number)
 
     def replace(self, text: str, *, source: str, expected: int | None = None) -> PolicyChange:
         """Put `text` in force, or say what is wrong with it; then the old policy stays.
@@ -136,10 +139,8 @@ class PolicyKeeper:
                 policy = self._load(before.text, before.source)
             except PolicyFileError as error:
                 raise ConflictError(f"the policy before cannot be used any more: {error}") from error
-            number = self.state.number + 1
-            old, self._policy = self._policy, policy
-            del self._history[-2:]
-            self._push(before.text, before.source, number)
+            old, number = self._policy, self.state.number + 1
+            self._push(self._history[:-2], policy, before.text, before.source, number)
             return PolicyChange(policy=self.view(), swapped=True, changes=_lines(old, policy))
 
     def report(self, observations: Iterable[Observation]) -> None:
@@ -149,8 +150,8 @@ class PolicyKeeper:
                 total = self._totals.setdefault(each.target, Counter())
                 total["calls"] += 1
                 total["failures"] += each.cause is not None
-                total["latency_us"] += int(each.latency_ms * 1000)
-                total["cost_micro_usd"] += int(each.cost_usd * 1_000_000)
+                total["latency_us"] += _count(each.latency_ms / 1000)
+                total["cost_micro_usd"] += _count(each.cost_usd)
 
     def totals(self) -> dict[str, OutcomeTotals]:
         """What came of the tries of each target."""
@@ -176,36 +177,59 @@ class PolicyKeeper:
         old = self._policy
         if (old.version, text, source) == (policy.version, self.state.text, self.state.source):
             return PolicyChange(policy=self.view(), swapped=False)
-        self._policy = policy
-        self._push(text, source, self.state.number + 1)
+        self._push(self._history, policy, text, source, self.state.number + 1)
         return PolicyChange(policy=self.view(), swapped=True, changes=_lines(old, policy))
 
-    def _push(self, text: str, source: str, number: int) -> None:
-        """Make a policy the latest of the history, keep it, and say so."""
+    def _push(self, before: list[PolicyState], policy: Policy, text: str, source: str, number: int) -> None:
+        """Keep a policy as the one after `before`, then put it in force, and say so.
+
+        Raises:
+            OSError: it cannot be kept; nothing has changed.
+        """
         state = PolicyState(
             text=text,
             source=source,
             overrides=policy_variables(self._environ),
             number=number,
-            version=self._policy.version,
+            version=policy.version,
         )
-        history = [*self._history, state][-MOST_KEPT - 1 :]
+        history = [*before, state][-MOST_KEPT - 1 :]
         document = {"epoch": self._epoch, "history": [asdict(each) for each in history]}
         replace_file(self._file, json.dumps(document))
-        self._history = history
+        self._history, self._policy = history, policy
         self._changed(state)
 
     def _read(self) -> tuple[str, list[PolicyState]] | None:
         """What an earlier keeper left: its epoch and history; None if there is nothing of use."""
         try:
             found: Any = json.loads(self._file.read_text(encoding="utf-8", errors="surrogatepass"))
-            history = [PolicyState(**each) for each in found["history"]]
+            history = [_state(each) for each in found["history"]]
             return (str(found["epoch"]), history) if history else None
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
-            self._file.replace(self._file.with_suffix(".damaged"))  # kept, for whoever wants to know
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            aside = self._file.with_suffix(".damaged")
+            _log.error(
+                "the history of the policy in %s is damaged and kept as %s: %s", self._file, aside, error
+            )
+            self._file.replace(aside)
             return None
+
+
+def _state(row: Any) -> PolicyState:
+    """A policy as it was kept. Raises ValueError, TypeError: it is damaged."""
+    state = PolicyState(**row)
+    if type(state.overrides) is not dict:
+        raise ValueError("the overrides of a policy in it are no object")
+    texts = (state.text, state.source, state.version, *state.overrides.keys(), *state.overrides.values())
+    if type(state.number) is not int or any(type(text) is not str for text in texts):
+        raise ValueError("a policy in it has fields of other types")
+    return state
+
+
+def _count(amount: float) -> int:
+    """An amount in millionths; what is no number counts as nothing."""
+    return int(amount * 1_000_000) if isfinite(amount) else 0
 
 
 def _lines(old: Policy, new: Policy) -> tuple[str, ...]:

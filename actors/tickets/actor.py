@@ -23,7 +23,8 @@ from actors.ray_calls import AWAY, Actors, ControlAnnouncer
 from actors.requests import RunReply
 from actors.service import SubmitOptions, TicketPage, TicketState, TicketView
 from actors.telemetry import logs
-from actors.tickets.dispatcher import Dispatcher, RunnerLost, view
+from actors.tickets.dispatcher import Dispatcher, view
+from actors.tickets.places import RunnerLost
 from actors.tickets.store import TicketStore
 from actors.tickets.ticket import Ticket
 from rtfs.values import Value
@@ -56,6 +57,14 @@ class ActorRunner:
             except (RayError, ValueError) as error:
                 self._actors.forget(self._name)
                 raise RunnerLost(type(error).__name__) from error
+
+    async def alive(self) -> None:
+        """Come back if it is there. Raises RunnerLost."""
+        try:
+            await self._actors.get(self._name).process.remote()
+        except (RayError, ValueError) as error:
+            self._actors.forget(self._name)
+            raise RunnerLost(type(error).__name__) from error
 
     def cancel(self, run_id: str) -> None:
         """Stop a run there."""

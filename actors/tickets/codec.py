@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, fields
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
@@ -39,14 +40,18 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 }
 _ATTEMPT_KINDS: Final = ((int,), _NUMBER, _MAYBE_NUMBER, _TEXT, _TEXT)
 _NOTHING: Final = object()
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+#: records that need not be decoded again: each is read by whoever changes it, and once more when it is written
+_REMEMBERED: Final = 1_024
 
 
 def encode_ticket(ticket: Ticket) -> bytes:
     """The record, which `decode_ticket` reads back to an equal one."""
     data = {name: value for name in _NAMES if (value := getattr(ticket, name)) != _DEFAULTS.get(name, _NOTHING)}
-    return bytes((FORMAT,)) + json.dumps(data, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return bytes((FORMAT,)) + _JSON.encode(data).encode("ascii")
 
 
+@lru_cache(_REMEMBERED)
 def decode_ticket(stored: bytes) -> Ticket:
     """The record that `encode_ticket` wrote.
 

@@ -6,7 +6,9 @@ Operations of one turn of the loop share one commit: a thousand submissions that
 together, and nobody is answered before.
 
 A ticket whose evaluator died is tried again, if running it twice does no more than running it once, as often as
-it may be. One whose run met a target that is down goes back into the queue until the target is up.
+it may be. One whose run met a target that is down goes back into the queue until the target is up. What becomes
+of a run is told to the board until the board has written it down: a ticket whose end nobody noted would run for
+ever.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from math import isfinite
+from typing import Any, Final
 
 from actors.requests import RunReply, RunRequest, Status
 from actors.service import (
@@ -37,6 +41,7 @@ from actors.tickets.errors import (
     UnknownTicket,
 )
 from actors.tickets.limits import QueueLimits
+from actors.tickets.places import Place, Places, RunnerLost, RunnerPort
 from actors.tickets.reader import TicketFilter
 from actors.tickets.store import TicketStore
 from actors.tickets.ticket import Submission, Ticket
@@ -51,20 +56,9 @@ ATTEMPTS: Final = 3
 ATTEMPTS_WITH_EFFECTS: Final = 1
 #: pause after a turn that failed: the disk is full, say; seconds
 _AFTER_FAILURE_S: Final = 1.0
-
-
-class RunnerLost(Exception):
-    """An evaluator died, or cannot be reached, while it ran something."""
-
-
-class RunnerPort(Protocol):
-    """An evaluator."""
-
-    async def run(self, request: bytes) -> bytes:
-        """Run a request. Raises RunnerLost."""
-
-    def cancel(self, run_id: str) -> None:
-        """Stop a run, if it is under way. Never waits."""
+#: pauses before an evaluator that was lost is asked whether it is back: the first one, which doubles, and the
+#: longest; seconds
+_AWAY_S: Final = (0.1, 5.0)
 
 
 class Dispatcher:
@@ -87,12 +81,9 @@ class Dispatcher:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._board = TicketBoard(store, limits, clock=clock, on_change=self._on_change)
-        self._places = places
+        self._places = Places(places)
         self._changed = changed
         self._clock = clock
-        self._runners: dict[str, RunnerPort] = {}
-        #: by ticket id: where it runs, and the id of its run
-        self._under_way: dict[str, tuple[str, str]] = {}
         #: operations that are waiting for the next commit
         self._pending: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
         self._commit_is_due = False
@@ -115,7 +106,7 @@ class Dispatcher:
 
     def set_runners(self, runners: Mapping[str, RunnerPort]) -> None:
         """Say which evaluators there are."""
-        self._runners = dict(runners)
+        self._places.set_runners(runners)
         self._wake.set()
 
     def target_up(self, target: str) -> None:
@@ -130,11 +121,25 @@ class Dispatcher:
 
         Raises:
             BusyError, ConflictError, ValueError: as `Service.submit`.
+            StorageError: `request` is none.
         """
         submission = _submission(request, options, self._clock())
-        ticket: Ticket = await self._committed(lambda: self._board.submit(submission))
+        ticket: Ticket = await self._committed(lambda: self._submitted(submission))
         self._wake.set()
         return view(ticket)
+
+    def _submitted(self, submission: Submission) -> Ticket:
+        """The ticket; the known one if it is for the same run, though somebody else made the request."""
+        try:
+            return self._board.submit(submission)
+        except TicketConflict:
+            ticket = self._board.get(submission.id)
+            known = self._board.payload(submission.id, "request")
+            if ticket.tenant != submission.tenant or known is None:
+                raise
+            if _asked(known) != _asked(submission.request):
+                raise
+            return ticket
 
     async def ticket(self, ticket_id: str, tenant: str | None) -> TicketView:
         """Raises NotFoundError."""
@@ -233,12 +238,15 @@ class Dispatcher:
             except StoreError as error:
                 _log.error("tickets cannot be written: %s", error)
                 await asyncio.sleep(_AFTER_FAILURE_S)
-                continue
-            await self._until_something_is_to_do()
+            except Exception:  # one ticket's trouble must not keep all others waiting for ever
+                _log.exception("a turn of the tickets failed")
+                await asyncio.sleep(_AFTER_FAILURE_S)
+            else:
+                await self._until_something_is_to_do()
 
     def _take_turn(self) -> None:
         now = self._clock()
-        work = self._board.start(self._free(), now)
+        work = self._board.start(self._places.free(), now)
         for ticket in work.start:
             self._spawn(self._run(ticket))
         for ticket in work.stop:
@@ -255,68 +263,108 @@ class Dispatcher:
         except TimeoutError:
             pass
 
-    def _free(self) -> int:
-        return max(0, len(self._runners) * self._places - len(self._under_way))
-
-    def _least_busy(self) -> str:
-        busy = dict.fromkeys(self._runners, 0)
-        for where, _ in self._under_way.values():
-            if where in busy:
-                busy[where] += 1
-        return min(busy, key=lambda name: busy[name])
-
     async def _run(self, ticket: Ticket) -> None:
         """Run a ticket that the board has started, and tell the board how it went."""
-        data = self._board.payload(ticket.id, "request") or b""
-        attempt = ticket.tries
+        place: Place | None = None
         try:
-            request = RunRequest.decode(data)
-        except errors.StorageError as error:
-            await self._failed(ticket, error, retryable=False, where="")
-            return
-        where = self._least_busy()
-        self._under_way[ticket.id] = (where, request.run_id)
-        try:
-            reply = await self._runners[where].run(data)
+            request, data = _request_of(ticket, self._board.payload(ticket.id, "request") or b"")
+            place = self._places.take(ticket.id, request.run_id)
+            reply, data = await self._reply_from(place, data)
+        except errors.StorageError as error:  # it was damaged, and will be the next time
+            await self._failed(ticket, error, retryable=False, place=None)
         except RunnerLost as lost:
-            died = errors.InternalError(f"{where}, which ran it, was lost: {lost}")
-            await self._failed(ticket, died, retryable=request.repeatable, where=where)
+            where = "it" if place is None else f"{place.name}, which ran it,"
+            died = errors.InternalError(f"{where} was lost: {lost}" if place else str(lost))
+            await self._failed(ticket, died, retryable=request.repeatable, place=place)
+        except Exception as bug:
+            _log.exception("ticket %s could not be run", ticket.id)
+            ours = errors.InternalError(f"{type(bug).__name__}: {bug}")
+            await self._failed(ticket, ours, retryable=False, place=place)
         else:
-            await self._replied(ticket.id, attempt, reply, where)
+            await self._replied(ticket, reply, data, request, place)
         finally:
-            self._under_way.pop(ticket.id, None)
+            if place is not None:
+                self._places.leave(place)
             self._wake.set()
 
-    async def _replied(self, ticket_id: str, attempt: int, data: bytes, where: str) -> None:
-        reply = RunReply.decode(data)
-        board = self._board
-        if reply.status == "completed":
-            await self._committed(lambda: board.finished(ticket_id, data, attempt=attempt, where=where))
-        elif reply.status == "deferred" and reply.deferral is not None:
-            target, until = reply.deferral.target, reply.deferral.until
-            await self._committed(
-                lambda: board.deferred(ticket_id, target, until, attempt=attempt, where=where)
-            )
-        else:
-            why = "it failed" if reply.error is None else reply.error.text()[:200]
-            await self._committed(
-                lambda: board.failed(ticket_id, data, retryable=False, why=why, attempt=attempt, where=where)
-            )
+    async def _reply_from(self, place: Place, data: bytes) -> tuple[RunReply, bytes]:
+        """What the evaluator answers, as record and as bytes.
 
-    async def _failed(self, ticket: Ticket, error: errors.RtfsError, *, retryable: bool, where: str) -> None:
-        reply = RunReply(run_id=ticket.id, status="failed", error=error).encode()
-        await self._committed(
+        Raises:
+            RunnerLost: it died, or what it answered is no reply.
+        """
+        try:
+            answer = await place.runner.run(data)
+            return RunReply.decode(answer), answer
+        except RunnerLost:
+            if self._places.lost(place.name):
+                self._spawn(self._until_back(place.name))
+            raise
+        except errors.StorageError as error:
+            raise RunnerLost(f"its answer is no reply: {error.text()}") from error
+
+    async def _until_back(self, name: str) -> None:
+        """Give an evaluator no tickets until it answers."""
+        pause_s, longest_s = _AWAY_S
+        try:
+            while (runner := self._places.runner(name)) is not None:
+                await asyncio.sleep(pause_s)
+                try:
+                    await runner.alive()
+                    return
+                except RunnerLost:
+                    pause_s = min(2 * pause_s, longest_s)
+        finally:
+            self._places.back(name)
+            self._wake.set()
+
+    async def _replied(
+        self, ticket: Ticket, reply: RunReply, data: bytes, request: RunRequest, place: Place
+    ) -> None:
+        board, attempt, where = self._board, ticket.tries, place.name
+        if reply.status == "completed":
+            await self._noted(lambda: board.finished(ticket.id, data, attempt=attempt, where=where))
+        elif reply.status == "deferred" and reply.deferral is not None and isfinite(reply.deferral.until):
+            target, until = reply.deferral.target, reply.deferral.until
+            await self._noted(lambda: board.deferred(ticket.id, target, until, attempt=attempt, where=where))
+        else:
+            # one that was cancelled though its ticket was not: its evaluator ends, or has no memory left
+            again = reply.status == "cancelled" and request.repeatable
+            error = reply.error or errors.InternalError(f"the run ended as {reply.status}, for no reason")
+            await self._failed(ticket, error, retryable=again, place=place, data=data)
+
+    async def _failed(
+        self,
+        ticket: Ticket,
+        error: errors.RtfsError,
+        *,
+        retryable: bool,
+        place: Place | None,
+        data: bytes | None = None,
+    ) -> None:
+        told = data or RunReply(run_id=ticket.id, status="failed", error=error).encode()
+        where = "" if place is None else place.name
+        await self._noted(
             lambda: self._board.failed(
-                ticket.id, reply, retryable=retryable, why=error.text(), attempt=ticket.tries, where=where
+                ticket.id, told, retryable=retryable, why=error.text(), attempt=ticket.tries, where=where
             )
         )
 
+    async def _noted(self, operation: Callable[[], Any]) -> None:
+        """Have the board note what became of a run, as often as it takes."""
+        while True:
+            try:
+                await self._committed(operation)
+                return
+            except StoreError as error:
+                _log.error("the end of a run cannot be written yet: %s", error)
+                await asyncio.sleep(_AFTER_FAILURE_S)
+
     def _stop(self, ticket_id: str) -> None:
         """Stop the run of a ticket that has ended; what it ends with is told as any other end."""
-        where, run_id = self._under_way.get(ticket_id, ("", ""))
-        runner = self._runners.get(where)
-        if runner is not None:
-            runner.cancel(run_id)
+        place = self._places.of(ticket_id)
+        if place is not None:
+            place.runner.cancel(place.run_id)
         else:
             self._board.stopped(ticket_id)
 
@@ -326,7 +374,10 @@ class Dispatcher:
         if ticket.ended:
             for waiter in self._waiters.pop(ticket.id, ()):
                 _settle(waiter, None)
-        self._changed(ticket)
+        try:
+            self._changed(ticket)
+        except Exception:  # the ticket is written; who listens cannot undo that
+            _log.exception("a change of ticket %s could not be told", ticket.id)
 
     async def _ended(self, ticket_id: str, wait_s: float | None) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -387,6 +438,24 @@ def _submission(data: bytes, options: SubmitOptions, now: float) -> Submission:
         )
     except InvalidTicket as error:
         raise ValueError(str(error)) from error
+
+
+def _request_of(ticket: Ticket, data: bytes) -> tuple[RunRequest, bytes]:
+    """The request of a ticket's attempt. Later ones have ids of their own: the run before may still go on.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    request = RunRequest.decode(data)
+    if ticket.tries <= 1:
+        return request, data
+    request = replace(request, run_id=f"{request.run_id}.{ticket.tries}")
+    return request, request.encode()
+
+
+def _asked(data: bytes) -> bytes:
+    """What a request asks for, without what tells it from others that ask for the same."""
+    return replace(RunRequest.decode(data), run_id="", traceparent=None).encode()
 
 
 def view(ticket: Ticket) -> TicketView:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,8 +94,8 @@ class TicketStore(Reading):
         gone = self._expired(now, most)
         if gone:
             self._commit(lambda txn: self._remove(txn, gone), self._max_bytes + SPARE_BYTES)
-            if self._env.info()["map_size"] > self._max_bytes:
-                self._env.set_mapsize(self._max_bytes)
+            if self._env.info()["map_size"] >= self._max_bytes:
+                self._make_room_usable()
         return [ticket.id for ticket in gone]
 
     def next_expiry(self) -> float | None:
@@ -165,6 +166,18 @@ class TicketStore(Reading):
                 self._grow(most)
             except lmdb.Error as exc:
                 raise rows.translated(exc, self.folder) from exc
+
+    def _make_room_usable(self) -> None:
+        """Have what was freed written to again, and give back the spare room.
+
+        Pages are used again two commits after they were freed, and if the store is full there may be no others.
+        """
+        written = rows.time_key(time.time())
+        self._commit(lambda txn: self._note(txn, b"room made", written), self._max_bytes + SPARE_BYTES)
+        self._env.set_mapsize(self._max_bytes)
+
+    def _note(self, txn: lmdb.Transaction[bytes], key: bytes, value: bytes) -> None:
+        txn.put(key, value, db=self._databases.meta)
 
     def _grow(self, most: int) -> None:
         size = self._env.info()["map_size"]

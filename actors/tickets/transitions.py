@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.tickets.errors import IllegalTransition
 from actors.tickets.limits import QueueLimits, pause_s
 from actors.tickets.ticket import Attempt, Stage, Submission, Ticket, request_digest
 
@@ -119,7 +120,13 @@ def cancelled(ticket: Ticket, limits: QueueLimits, now: float, why: str) -> Tick
 
 
 def requeued(ticket: Ticket, now: float, deadline_at: float | None) -> Ticket:
-    """A failed ticket begins anew: all its attempts before it, none of its deadline left. Its history stays."""
+    """A failed ticket begins anew, with all its attempts and another deadline. Its history stays.
+
+    Raises:
+        IllegalTransition: it has not failed.
+    """
+    if ticket.state != "failed":  # running ones become queued for other reasons
+        raise IllegalTransition(ticket.id, ticket.stage, "queued", "only failed ones are requeued")
     return ticket.moved(
         "queued",
         now,

@@ -20,11 +20,16 @@ class ResilientEngine(Decorator):
     cool-down is over, or that is half-open, keeps its place: it takes trials to find out that it is back, and
     whoever runs the chain asks the breaker anyway. With no other target left the function runs its own body.
     The same holds where `local-pure` is the next healthy target, since nothing is tried after it.
+
+    Args:
+        stays: where no other target is left a plan stays as it is. Its calls then end at the breaker, which is
+            for those whose runs may rather wait for a target than do with the function's own body.
     """
 
-    def __init__(self, inner: DelegationEngine, current: Current) -> None:
+    def __init__(self, inner: DelegationEngine, current: Current, *, stays: bool = False) -> None:
         super().__init__(inner)
         self.current = current
+        self.stays = stays
 
     @property
     def version(self) -> str:
@@ -33,17 +38,19 @@ class ResilientEngine(Decorator):
 
     def plan(self, call: CallContext) -> DelegationPlan:
         """The plan of the engine inside, healthy targets first."""
-        return healthy_first(self.inner.plan(call), self.current)
+        return healthy_first(self.inner.plan(call), self.current, stays=self.stays)
 
 
-def healthy_first(plan: DelegationPlan, current: Current) -> DelegationPlan:
-    """`plan` with targets whose circuit is open behind the others."""
+def healthy_first(plan: DelegationPlan, current: Current, *, stays: bool = False) -> DelegationPlan:
+    """`plan` with targets whose circuit is open behind the others. `stays`: as for `ResilientEngine`."""
     world = current.world
     targets = (plan.target, *plan.chain)
     resting = tuple(target for target in targets if is_resting(target, world))
     if not resting:
         return plan
     healthy = tuple(target for target in targets if target not in resting)
+    if stays and not healthy:
+        return replace(plan, rejected=(*plan.rejected, *(_rejection(target, world) for target in resting)))
     first, *chain = healthy or (LocalPure(),)
     if not isinstance(first, LocalPure) and not any(isinstance(target, LocalPure) for target in chain):
         chain += resting

@@ -50,17 +50,24 @@ class StandardEngine(MemoEngine):
     """What `standard_engine` makes. Of calls with metadata every plan records it, whoever decided."""
 
     def __init__(
-        self, security: SecurityAwareEngine, *, stamp: Callable[[], object] | None = None, size: int = SIZE
+        self,
+        security: SecurityAwareEngine,
+        *,
+        stamp: Callable[[], object] | None = None,
+        size: int = SIZE,
+        stays: bool = False,
     ) -> None:
-        super().__init__(ResilientEngine(security, security.current), stamp=stamp, size=size)
+        super().__init__(ResilientEngine(security, security.current, stays=stays), stamp=stamp, size=size)
         self.security: Final = security
+        self._stays = stays
 
     def plan_for(self, call: CallContext, target: ExecTarget, stage: Stage = "hint") -> DelegationPlan:
         """The plan of a call whose target is already given, such as by a hint.
 
         Hard rules still veto it, and as in other plans targets that are down come last.
         """
-        return healthy_first(self.security.plan_for(call, target, stage), self.security.current)
+        plan = self.security.plan_for(call, target, stage)
+        return healthy_first(plan, self.security.current, stays=self._stays)
 
     def _learn(self, call: CallContext) -> DelegationPlan:
         plan = super()._learn(call)
@@ -76,6 +83,7 @@ def standard_engine(
     adaptive: Factory | None = None,
     threshold: float = THRESHOLD,
     size: int = SIZE,
+    stays: bool = False,
 ) -> StandardEngine:
     """The engine for what is in force in `current`.
 
@@ -85,6 +93,7 @@ def standard_engine(
         adaptive: makes the adaptive engine around the policy's. Its `version` names what was learnt so far.
         threshold: confidence from which a suggestion in a call's metadata is followed.
         size: decisions remembered.
+        stays: a call for which all targets are down still goes to the breaker; see `ResilientEngine`.
     """
     engine: DelegationEngine = PolicyEngine(current)
     changes: list[Callable[[], object]] = []
@@ -101,7 +110,8 @@ def standard_engine(
         engine = L1Engine(engine, l1, current)
         changes.append(lambda: l1.revision)
     engine = StaticRouteEngine(RemoteRtfsAwareEngine(engine, current), current)
-    return StandardEngine(SecurityAwareEngine(engine, current), stamp=_stamp(current, changes), size=size)
+    security = SecurityAwareEngine(engine, current)
+    return StandardEngine(security, stamp=_stamp(current, changes), size=size, stays=stays)
 
 
 def _change_of(engine: DelegationEngine) -> Callable[[], object]:

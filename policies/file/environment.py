@@ -11,8 +11,8 @@ key in lower case with hyphens. Elements of arrays go by their index; the one be
 A value is read as a TOML value; where the schema wants a string, a text that is no TOML string stands for
 itself. An empty value counts as no variable. No variable can remove a key.
 
-`RTFS_LOCAL_MODEL_PATH=/models/tiny.q4.gguf` is short for a key: the `path` of the local model `tiny.q4`, which is
-defined by that if it was not.
+`RTFS_LOCAL_MODEL_PATH=/models/tiny.q4.gguf` is short for a key: the `path` of the local model `tiny.q4`, which
+is defined by that if it was not.
 """
 
 from __future__ import annotations

@@ -301,7 +301,7 @@ class HealthTracker:
         self._step(name, now, abandoned)
 
     def adopt(self, name: str, circuit: Circuit, retry_at: float, cause: str | None, now: float) -> bool:
-        """Take over what another process found out: that a circuit opened, or closed again; whether that is new.
+        """Take over what another process found out: a circuit opened, or closed again; whether that is new.
 
         `on_change` is not told, so that what is passed on does not go round in circles.
         """

@@ -189,7 +189,7 @@ def test_who_waits_for_a_model_that_hangs_gets_an_answer_in_time(
     model.has_begun(1)
     hangs = callers(dispatcher.answer, asking("patient"))
     wait_until(lambda: dispatcher.counts.waiting == 1)
-    late = callers(dispatcher.answer, asking("late", timeout_s=0.5))
+    late = callers(dispatcher.answer, asking("late", timeout_s=1.5))
     wait_until(lambda: dispatcher.counts.waiting == 2)
     model.let_go()
     assert sorted(model.has_begun(2)[1]) == ["late", "patient"]  # both are with the model, which hangs

@@ -31,7 +31,8 @@ def test_kinds_that_come_with_it(entry: LocalModelEntry, kind: type[ModelProvide
 
 UNKNOWN = [
     (LocalModelEntry(), "model `m`: expected a `path` or a `kind`, both are missing"),
-    (LocalModelEntry(path="a.rule"), "model `m`: no model here has a file that ends in `.rule`; did you mean `.rules`?"),
+    (LocalModelEntry(path="a.rule"),
+     "model `m`: no model here has a file that ends in `.rule`; did you mean `.rules`?"),
     (LocalModelEntry(path="a"), "model `m`: no model here has a file that ends in ``; known are `.rules`"),
     (LocalModelEntry(kind="rules"), "model `m`: expected the `path` of a rules file, it is missing"),
     (LocalModelEntry.model_construct(kind="ekho", path=None),

@@ -48,7 +48,7 @@ def test_what_a_file_says() -> None:
     }
     assert [(pattern.source, rule) for pattern, rule in rules.regexes] == [("# \\d{2,}", 3)]
     assert (rules.default, rules.default_confidence, rules.threshold) == (2, 0.3, 0.0)
-    assert (rules.negations, rules.window) == ({"not", "never"}, 2)
+    assert (rules.negations, rules.window) == (frozenset({"not", "never"}), 2)
 
 
 def test_line_ends_and_marks_do_not_matter_but_to_the_version() -> None:

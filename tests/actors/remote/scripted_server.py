@@ -96,8 +96,8 @@ class ScriptedServer:
                 await self._answered(received, reader, writer)
         except _NotHttp:
             writer.write(head(400, {"content-length": "0"}))
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled by `stop` alone
         finally:
             writer.close()
 

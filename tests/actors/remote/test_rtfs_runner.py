@@ -32,6 +32,7 @@ from actors.remote.runtimes import RemoteRuntimes
 from actors.requests import DEFAULT_CAPABILITIES, RunRequest
 from policies.engines.standard import standard_engine
 from policies.file.load import load_policy
+from policies.file.policy import Policy
 from policies.rules.rulebook import Current, Rulebook
 from policies.running.delegate import PolicyDelegate
 from policies.running.health import HealthTracker
@@ -49,30 +50,9 @@ type Start = Callable[[Behaviour], ScriptedServer]
 class Setting:
     """A policy that sends `f` and `m/f` away, and all that it takes."""
 
-    def __init__(
-        self, caller: HttpCaller, *urls: str, timeout_ms: int = 10_000, health: str = "", facts: str = ""
-    ) -> None:
-        names = [f"remote-{chr(97 + n)}" for n in range(len(urls))]
-        providers = "\n".join(
-            f'{name} = {{ endpoint = "{url}", kind = "rtfs", timeout = {timeout_ms}{facts} }}'
-            for name, url in zip(names, urls, strict=True)
-        )
-        policy = load_policy(
-            f"""
-            [delegation]
-            [[delegation.rules]]
-            symbols = ["f", "m/f"]
-            targets = {names[:1]}
-            fallback = {names[1:]}
-            [delegation.health]
-            consecutive_failures = 2
-            {health}
-            [delegation.security]
-            unknown_label_allow = ["*"]
-            [delegation.remote_providers]
-            {providers}
-            """
-        )
+    def __init__(self, caller: HttpCaller, *urls: str, timeout_ms: int = 10_000, facts: str = "") -> None:
+        self._urls, self._facts = urls, facts
+        policy = self._policy(timeout_ms)
         self.now = 1_000_000.0
         self.current = Current(Rulebook(policy), World(now=self.now))
         self.health = HealthTracker(policy.settings.health)
@@ -88,6 +68,32 @@ class Setting:
             health=self.health,
             audit=self.records.append,
         )
+
+    def _policy(self, timeout_ms: int) -> Policy:
+        """In it, `timeout_ms` is that of the first target."""
+        names = [f"remote-{chr(97 + n)}" for n in range(len(self._urls))]
+        providers = "\n".join(
+            f'{name} = {{ endpoint = "{url}", kind = "rtfs", timeout = {timeout}{self._facts} }}'
+            for name, url, timeout in zip(names, self._urls, (timeout_ms, 10_000), strict=False)
+        )
+        return load_policy(
+            f"""
+            [delegation]
+            [[delegation.rules]]
+            symbols = ["f", "m/f"]
+            targets = {names[:1]}
+            fallback = {names[1:]}
+            [delegation.health]
+            consecutive_failures = 2
+            [delegation.security]
+            unknown_label_allow = ["*"]
+            [delegation.remote_providers]
+            {providers}
+            """
+        )
+
+    def be_patient(self) -> None:
+        self.current.rulebook = Rulebook(self._policy(10_000))
 
     def run(self, source: str, **request: Any) -> Value:
         """Run a program for somebody, as an evaluator would."""
@@ -323,6 +329,7 @@ def test_the_matrix(server: Start, caller: HttpCaller, fault: Fault, has_fallbac
     if fault.behaviour is None:
         broken.start()
     broken.behaviour = evaluates
+    setting.be_patient()
     try:
         heard = broken.count
         setting.now += 2 * fault.rest_s

@@ -310,4 +310,4 @@ class Boards(RuleBasedStateMachine):
 
 
 TestBoards = Boards.TestCase
-TestBoards.settings = settings(stateful_step_count=40)
+TestBoards.settings = settings(stateful_step_count=25, max_examples=settings().max_examples // 2)

@@ -315,7 +315,7 @@ def test_tickets_by_tenant() -> None:
 def test_a_hundred_thousand_tickets_of_a_thousand_tenants() -> None:
     held = JobQueue(QueueLimits())
     for i in range(100_000):
-        asleep = {"stage": "delayed", "not_before": NOW + i % 100} if i % 2 else {}
+        asleep: dict[str, Any] = {"stage": "delayed", "not_before": NOW + i % 100} if i % 2 else {}
         held.put(ticket(f"{i % 1_000}.{i}", priority=i % 7, deadline_at=NOW + 500 + i, **asleep), NOW)
     for i in range(0, 100_000, 10):
         held.remove(f"{i % 1_000}.{i}")

@@ -31,7 +31,7 @@ def some_tickets() -> list[Ticket]:
             id=new_ticket_id(1_700_000_000 + number // 3),
             tenant=TENANTS[number % 3],
             state="working" if stage in PHASES else stage,  # type: ignore[arg-type]
-            phase=stage if stage in PHASES else None,  # type: ignore[arg-type]
+            phase=stage if stage in PHASES else None,
             created_at=1_700_000_000.5 + number // 2,
             updated_at=1.0,
             queued_at=1.0,

@@ -200,6 +200,7 @@ class LocalService:
         held = self.held[view.id] = Held(view=view, request=replace(request, ticket_id=view.id))
         await self._publish(held)
         held.task = asyncio.ensure_future(self._work(held, options.delay_s))
+        await asyncio.sleep(0)  # so that it has begun: one cancelled before would never end
         return view
 
     async def _work(self, held: Held, delay_s: float) -> None:

@@ -155,5 +155,6 @@ def test_start_local_declares_what_the_cluster_files_do(root):
     assert found
     assert json.loads(found[1]) == {"rtfs_state": 1}
     assert "export RAY_AUTH_MODE=token" in text
+    assert "export RTFS_STATE_RESOURCE=rtfs_state" in text
     assert "--metrics-export-port=8080" in text
     assert (root / re.findall(r"serve deploy .* (\S+)$", text, re.MULTILINE)[0]).is_file()

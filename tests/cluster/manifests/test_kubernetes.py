@@ -7,6 +7,7 @@ says: it makes an autoscaling config of it, as it does in the pod.
 from __future__ import annotations
 
 import copy
+import importlib.util
 import json
 import re
 import shlex
@@ -21,6 +22,9 @@ import ray
 import yaml
 from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 from ray.autoscaler._private.util import validate_config
+
+from cluster.cli import job
+from rtfs.cli.console import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path("cluster/manifests/kubernetes")
@@ -204,9 +208,8 @@ def test_a_read_only_root_leaves_ray_a_place_to_write(by_kind, cluster):
         (container,) = pod["containers"]
         empty = {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume}
         writable = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in empty}
-        home = {each["name"]: each.get("value") for each in container["env"]}["HOME"]
         assert "/tmp" in writable
-        assert home in writable
+        assert variables(pod)["HOME"] in writable
 
 
 def test_secrets_claims_and_maps_that_are_named_exist(by_kind):
@@ -233,23 +236,27 @@ def places(pod: Object) -> dict[str, str]:
     return {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
 
 
-def test_serve_looks_where_things_are_mounted(by_kind, cluster):
+def variables(pod: Object) -> dict[str, str | None]:
+    return {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+
+
+def test_policy_and_state_are_where_things_are_mounted(by_kind, cluster):
+    """Jobs begin where Ray was started, and take the policy of that folder; Serve is told its path."""
     (service,) = by_kind["RayService"]
     (app,) = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"]
     head = cluster["spec"]["headGroupSpec"]["template"]["spec"]
     for _, pod in pods(cluster["spec"]):
-        named = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
-        assert named["RTFS_STATE_DIR"] == places(head)["state"]
-    for _, pod in pods(cluster["spec"]):
         assert app["args"]["policy"] == f"{places(pod)['policy']}/delegation.toml"
+        assert pod["containers"][0]["workingDir"] == places(pod)["policy"]
+        assert variables(pod)["RTFS_STATE_DIR"] == places(head)["state"]
+        assert variables(pod)["RTFS_STATE_RESOURCE"] == "rtfs_state"
 
 
 def test_tokens_are_where_the_variable_says(by_kind, cluster):
     (tokens,) = [each for each in by_kind["Secret"] if each["metadata"]["name"] == "rtfs-tokens"]
     (key,) = tokens["stringData"]
     for _, pod in pods(cluster["spec"]):
-        named = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
-        assert named["RTFS_TOKENS_FILE"] == f"{places(pod)['tokens']}/{key}"
+        assert variables(pod)["RTFS_TOKENS_FILE"] == f"{places(pod)['tokens']}/{key}"
 
 
 def test_only_the_head_mounts_the_state(cluster):
@@ -287,22 +294,19 @@ def test_the_job_runs_on_that_cluster(by_kind, cluster):
 
 
 def test_the_job_runs_a_program_that_is_in_the_image(by_kind, root):
-    (job,) = by_kind["RayJob"]
-    words = shlex.split(job["spec"]["entrypoint"])
+    (thing,) = by_kind["RayJob"]
+    words = shlex.split(thing["spec"]["entrypoint"])
     assert words[:3] == ["python", "-m", "cluster.job"]
+    assert importlib.util.find_spec("cluster.job") is not None
     program = Path(words[3])
     assert program.parts[:2] == ("/", "app")
     path = program.relative_to("/app")
     assert (root / path).is_file()
     dockerfile = (root / "cluster/manifests/Dockerfile").read_text(encoding="utf-8")
     assert f"COPY {path.parts[0]} {path.parts[0]}\n" in dockerfile
-    assert words[4::2] == ["--arg"] * len(words[4::2])
-
-
-def test_the_entry_point_of_jobs_is_there():
-    import importlib.util
-
-    assert importlib.util.find_spec("cluster.job") is not None
+    job.parse(words[3:])
+    with pytest.raises(UsageError):
+        job.parse([*words[3:], "--argh"])
 
 
 # ---------------------------------------------------------------- the guide

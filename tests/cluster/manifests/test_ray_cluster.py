@@ -10,6 +10,7 @@ import subprocess
 import jsonschema
 import pytest
 from ray.autoscaler._private.util import prepare_config, validate_config
+from ray.scripts.scripts import cli
 
 RAY_CLUSTER = "cluster/manifests/ray-cluster.yaml"
 
@@ -55,13 +56,24 @@ def test_all_commands_are_shell(config):
         subprocess.run(["bash", "-n", "-c", command], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("path", [RAY_CLUSTER, "cluster/manifests/start-local", "docs/running.md"])
+def test_ray_knows_all_options(root, path):
+    """Of its commands that we write down, each option is one that the installed Ray has."""
+    text = re.sub(r"\\\n\s*|\n\s+(?=--)", " ", (root / path).read_text(encoding="utf-8"))
+    found = re.findall(r"\bray (start|stop|up|down|exec|dashboard|get-auth-token)\b([^\n`#]*)", text)
+    assert any(" --" in rest for _, rest in found)
+    for verb, rest in found:
+        known = {option for parameter in cli.commands[verb].params for option in parameter.opts}
+        assert set(re.findall(r"(?<= )--[a-z-]+", rest)) <= known, rest
+
+
 def test_the_head_alone_keeps_the_tickets(config):
     head = " ".join(config["head_start_ray_commands"])
     worker = " ".join(config["worker_start_ray_commands"])
     found = re.search(r"--resources='([^']*)'", head)
     assert found
     assert json.loads(found[1]) == {"rtfs_state": 1}
-    assert "rtfs_state" not in worker
+    assert "--resources" not in worker
 
 
 def test_all_nodes_ask_for_the_token_and_give_out_metrics(config):
@@ -69,6 +81,7 @@ def test_all_nodes_ask_for_the_token_and_give_out_metrics(config):
     assert len(starts) == 2
     for command in starts:
         assert "RAY_AUTH_MODE=token" in command
+        assert "RTFS_STATE_RESOURCE=rtfs_state" in command
         assert "--metrics-export-port=8080" in command
     assert "~/.ray/auth_token" in config["file_mounts"]
 

@@ -107,8 +107,8 @@ def test_a_model_is_not_added_to_what_is_no_table(text: str) -> None:
 def test_what_is_wrong_with_an_added_model() -> None:
     (problem,) = load_policy("", environ={"RTFS_LOCAL_MODEL_PATH": "tiny.gguff"}).warnings
     assert str(problem) == (
-        "environment: warning: `delegation.local_models.tiny.path`: in `RTFS_LOCAL_MODEL_PATH`: the name of the "
-        "file ends in `.gguff`, which no model does, so that nothing can run it; did you mean `.gguf`? "
+        "environment: warning: `delegation.local_models.tiny.path`: in `RTFS_LOCAL_MODEL_PATH`: the name of "
+        "the file ends in `.gguff`, which no model does, so that nothing can run it; did you mean `.gguf`? "
         "(unknown-suffix)"
     )
 

@@ -1,0 +1,83 @@
+"""Options of commands that have a program run on a cluster, and what is asked of its runtime."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from cluster.modules import modules_of
+from rtfs.cli import options as common
+from rtfs.cli.arguments import arguments
+from rtfs.cli.console import Console
+from rtfs.cli.sources import Source, read_program
+
+if TYPE_CHECKING:
+    from actors.request_options import RequestOptions
+    from rtfs.run import Limits
+    from rtfs.security import RuntimeContext
+    from rtfs.values import Value
+
+
+class Asked(NamedTuple):
+    """A program, and what comes with it."""
+
+    source: Source
+    args: dict[str, Value]
+    #: texts of modules by name
+    modules: dict[str, str]
+
+
+def add_program(parser: common.Parser) -> None:
+    """The program, its arguments, and what it may do."""
+    parser.add_argument("file", metavar="FILE", help="the program; `-` is stdin")
+    parser.add_argument(
+        "--arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value the program finds under NAME: JSON, @FILE for the text of a file, or else a string",
+    )
+    parser.add_argument("--args-json", metavar="JSON", help="several at once: an object, or @FILE with one")
+    parser.add_argument("--tenant", metavar="NAME", help="for whom it runs (default: nobody in particular)")
+    common.add_context(parser)
+    common.add_limits(parser)
+    common.add_path(parser)
+
+
+def asked(options: Namespace, console: Console) -> Asked:
+    """The program that the options name, with its arguments and modules.
+
+    Raises:
+        UsageError: something of it cannot be read.
+    """
+    source = read_program(options.file)
+    args = arguments(options.arg, options.args_json, console)
+    return Asked(source, args, modules_of(source.text, source.name, common.modules(options)))
+
+
+def request_options(options: Namespace, what: Asked, console: Console) -> RequestOptions:
+    """How a runtime is to run it. Raises UsageError."""
+    context, limits = _context(options, console)
+    return {
+        "args": what.args,
+        "modules": what.modules,
+        "source_name": what.source.name,
+        "context": context,
+        "limits": limits,
+    }
+
+
+def _context(options: Namespace, console: Console) -> tuple[RuntimeContext, Limits]:
+    """As for `rtfs run`, with the capabilities that a program which is run for somebody has."""
+    from actors.requests import DEFAULT_CAPABILITIES
+    from rtfs.runtime_facts import RuntimeFacts
+    from rtfs.security import RuntimeContext
+
+    around = common.surroundings(options, console)
+    context: RuntimeContext = around["context"]
+    if context.level == "controlled":
+        context = RuntimeContext.controlled({*DEFAULT_CAPABILITIES, *options.allow})
+    if options.tenant is not None:
+        context = replace(context, facts=RuntimeFacts(tenant=options.tenant))
+    return context, around["limits"]
