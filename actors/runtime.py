@@ -25,9 +25,8 @@ import ray
 
 from actors import names
 from actors.control.actor import control_actor
-from actors.control.spec import RuntimeSpec
+from actors.control.spec import MOST_RUNS, RuntimeSpec
 from actors.evaluator.actor import evaluator_actor
-from actors.evaluator.evaluator import MOST_RUNS
 from actors.folders import state_folder
 from actors.policy.actor import PolicyStart, policy_actor
 from actors.policy.keeper import policy_variables
@@ -110,7 +109,7 @@ class Runtime:
             most_runs: programs at once in each.
             memory_bytes: ceiling of each evaluator's memory; None: none.
             state_dir: where tickets and the history of the policy are kept, on the node that keeps them.
-            state_resource: a Ray resource of that node.
+            state_resource: a Ray resource of that node; None: the one that `RTFS_STATE_RESOURCE` names, if any.
             detached: it goes on when this driver ends.
             environ: overrides keys of the policy and holds secrets; None: this process's environment.
             timeout_s: how long it may take until all parts are up.
@@ -131,7 +130,7 @@ class Runtime:
             evaluators=evaluators,
             most_runs=most_runs,
             memory_bytes=memory_bytes,
-            state_resource=state_resource,
+            state_resource=state_resource or environ.get("RTFS_STATE_RESOURCE") or None,
         )
         own = _connect_ray(address)
         start = PolicyStart(

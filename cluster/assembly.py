@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import override
 
 from actors import Runtime, names
+from actors.control.spec import MOST_RUNS
 from actors.evaluator.connected import ConnectedEvaluator
-from actors.evaluator.evaluator import MOST_RUNS, EvaluatorBusy
+from actors.evaluator.evaluator import EvaluatorBusy
 from actors.ray_service import RayService, with_trace
 from actors.requests import RunReply, RunRequest
 from actors.service import BusyError, RuntimeStatus
@@ -31,7 +31,7 @@ class HttpService(RayService):
     def __init__(self, namespace: str, evaluators: int, *, most_runs: int = MOST_RUNS) -> None:
         super().__init__(namespace, evaluators)
         self.connected = ConnectedEvaluator(
-            namespace, process=f"http-{uuid.uuid4().hex[:8]}", most_runs=most_runs
+            namespace, process=f"http-{uuid.uuid4().hex[:8]}", entry="http", most_runs=most_runs
         )
         self._evaluator = self.connected.evaluator
         self._threads = ThreadPoolExecutor(most_runs, thread_name_prefix="rtfs-run")
@@ -85,7 +85,6 @@ async def http_service(
             state_dir=state_dir,
             evaluators=evaluators,
             detached=True,
-            state_resource=os.environ.get("RTFS_STATE_RESOURCE") or None,
         )
         return runtime.spec.namespace, runtime.spec.evaluators
 

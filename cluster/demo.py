@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from actors import Runtime
 from actors.requests import CallSummary, RunReply
@@ -83,7 +83,8 @@ def _own_logs() -> str:
     """The text of the logs of Ray's session, the newest part of each."""
     import ray
 
-    session = Path(ray._private.worker.global_worker.node.get_logs_dir_path())  # type: ignore[attr-defined]
+    nodes: Any = ray.nodes()  # type: ignore[no-untyped-call]
+    session = Path(nodes[0]["ObjectStoreSocketName"]).parent.parent / "logs"
     texts = [_tail(path, _LARGEST_BYTES // 16) for path in sorted(session.iterdir()) if path.is_file()]
     return "\n".join(text for text in texts if text.strip())
 

@@ -24,7 +24,8 @@ from actors.models.registry import local_models, replicas
 from actors.options import actor_options
 from actors.policy.state import PolicyState
 from actors.service import RuntimeStatus
-from actors.telemetry import logs
+from actors.telemetry import instruments, logs
+from actors.telemetry.meter import RayMeter
 from policies.file.load import load_policy
 from policies.file.schema import LocalModelEntry
 
@@ -98,7 +99,9 @@ class ControlActor:
         #: actors of models that the policy in force asks for
         self._models: set[str] = set()
         self._number = 0
-        self._supervisor = Supervisor(self._parts())
+        self._meter = RayMeter()
+        self._meter.start()
+        self._supervisor = Supervisor(self._parts(), lost=self._lost)
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._supervisor.run())
         self._spawn(self._follow_policy())
@@ -110,13 +113,17 @@ class ControlActor:
         made = list(news)
         if any(each.topic == POLICY for each in made):
             await self._follow_policy()  # its models are there before anybody hears of it
+        for each in made:
+            self._meter.count(instruments.EVENTS, {"topic": each.topic})
         return await self._hub.publish_all(made)
 
     async def subscribe(
         self, topics: Iterable[str], keys: Iterable[str] | None = None, tenant: str | None = None
     ) -> str:
         """As `EventHub.subscribe`."""
-        return await self._hub.subscribe(topics, keys, tenant)
+        name = await self._hub.subscribe(topics, keys, tenant)
+        self._meter.gauge(instruments.SUBSCRIBERS, {}, (await self._hub.counts())["subscribers"])
+        return name
 
     async def next(self, subscriber: str, max_events: int = 100, timeout_s: float = 25.0) -> list[Event]:
         """As `EventHub.next`."""
@@ -149,6 +156,9 @@ class ControlActor:
         for task in tuple(self._tasks):
             task.cancel()
         self._supervisor.remove(self._supervisor.names)
+
+    def _lost(self, name: str) -> None:
+        self._meter.count(instruments.RESTARTS, {"actor": name})
 
     def _parts(self) -> dict[str, ActorPart]:
         spec, space = self._spec, self._spec.namespace

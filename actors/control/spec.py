@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from actors.evaluator.evaluator import MOST_RUNS
+#: runs at once in a process
+MOST_RUNS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,11 @@ class RuntimeSpec:
     memory_bytes: int | None = None
     #: Ray resource that policy and tickets need, so that they come back on the node of their folder
     state_resource: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("evaluators", "most_runs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     @property
     def pinned(self) -> dict[str, float]:

@@ -57,7 +57,11 @@ class _Watched:
 
 
 class Supervisor:
-    """Watches the parts of a runtime. `run` it as a task of its event loop."""
+    """Watches the parts of a runtime. `run` it as a task of its event loop.
+
+    Args:
+        lost: told the name of each part that was up and is not any more.
+    """
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class Supervisor:
         answer_s: float = ANSWER_S,
         hung_s: float = HUNG_S,
         clock: Callable[[], float] = time.monotonic,
+        lost: Callable[[str], None] = lambda name: None,
     ) -> None:
+        self._lost = lost
         self._probe_s = probe_s
         self._answer_s = answer_s
         self._hung_s = hung_s
@@ -147,6 +153,7 @@ class Supervisor:
         elif lost is not None:
             if watched.state == "up":
                 _log.warning("%s was lost: %s", name, lost)
+                self._lost(name)
             watched.state = "down"
             self._start(name, watched)
         else:

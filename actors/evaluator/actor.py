@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ray
 
 from actors import names
-from actors.evaluator.connected import ConnectedEvaluator
-from actors.evaluator.evaluator import MOST_RUNS, EvaluatorStats
-from actors.evaluator.memory import MemoryWatch
+from actors.control.spec import MOST_RUNS
 from actors.options import actor_options
-from actors.requests import RunReply, RunRequest
-from actors.telemetry import logs
-from rtfs import errors
+
+if TYPE_CHECKING:
+    from actors.evaluator.evaluator import EvaluatorStats
 
 #: threads beside those of runs, for questions and cancellations
 _SPARE: Final = 8
@@ -24,6 +22,11 @@ class EvaluatorActor:
     """Runs programs for a runtime. Its methods are called on many threads at once."""
 
     def __init__(self, name: str, namespace: str, most_runs: int, memory_bytes: int | None) -> None:
+        # whoever starts evaluators need not wait for all that they are made of
+        from actors.evaluator.connected import ConnectedEvaluator
+        from actors.evaluator.memory import MemoryWatch
+        from actors.telemetry import logs
+
         logs.configure(os.environ)
         self._connected = ConnectedEvaluator(namespace, process=name, most_runs=most_runs)
         self._evaluator = self._connected.evaluator
@@ -35,6 +38,9 @@ class EvaluatorActor:
         Raises:
             EvaluatorBusy: as many run as may.
         """
+        from actors.requests import RunReply, RunRequest
+        from rtfs import errors
+
         try:
             request = RunRequest.decode(data)
         except errors.StorageError as error:
@@ -62,5 +68,7 @@ def evaluator_actor(
     Its calls are not repeated by Ray: what may be run twice, whoever asked decides.
     """
     name = names.evaluator(number)
-    options = actor_options(name, namespace, concurrency=most_runs + _SPARE, max_task_retries=0)
+    options = actor_options(
+        name, namespace, concurrency=most_runs + _SPARE, max_task_retries=0, scheduling_strategy="SPREAD"
+    )
     return ray.remote(EvaluatorActor).options(**options).remote(name, namespace, most_runs, memory_bytes)

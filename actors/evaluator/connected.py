@@ -17,11 +17,12 @@ from typing import Final
 import ray
 
 from actors import names
+from actors.control.spec import MOST_RUNS
 from actors.delegation.active_run import active_run
 from actors.delegation.delegation import Delegation
 from actors.delegation.model_calls import ModelRunner
 from actors.delegation.runners import Runners
-from actors.evaluator.evaluator import MOST_RUNS, Evaluator
+from actors.evaluator.evaluator import Evaluator
 from actors.events.event import HEALTH, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
@@ -32,7 +33,8 @@ from actors.remote.execute import ID, RemoteExecution
 from actors.remote.http import HttpCaller
 from actors.remote.rtfs_runner import RemoteRtfsRunner
 from actors.remote.runtimes import RemoteRuntimes
-from actors.requests import RunRequest
+from actors.requests import RunReply, RunRequest
+from actors.telemetry import instruments
 from actors.telemetry.log_context import logged_as
 from actors.telemetry.meter import RayMeter
 from actors.telemetry.tracing import Tracing, remote_parent
@@ -48,13 +50,19 @@ _REPORT_S: Final = 1.0
 
 
 class ConnectedEvaluator:
-    """Everything around one `Evaluator` of a runtime. `close` it at the end."""
+    """Everything around one `Evaluator` of a runtime. `close` it at the end.
+
+    Args:
+        process: its name in traces.
+        entry: the way by which runs come here that belong to no ticket, for metrics.
+    """
 
     def __init__(
         self,
         namespace: str,
         *,
         process: str,
+        entry: str = "driver",
         most_runs: int = MOST_RUNS,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
@@ -62,6 +70,7 @@ class ConnectedEvaluator:
         self._transport = ModelTransport(self.actors)
         self._caller = HttpCaller()
         self._environ = environ
+        self._entry = entry
         self._clock = Clock(monotonic=time.monotonic, wall=time.time)
         self.tracing = Tracing.from_environ(environ, process=process)
         self.meter = RayMeter(self.tracing)
@@ -85,6 +94,7 @@ class ConnectedEvaluator:
             announcer=announcer,
             most_runs=most_runs,
             around=self._around,
+            ended=self._ended,
         )
         stream = EventStream(
             ActorSource(self.actors.get(names.CONTROL)), (POLICY, HEALTH), connection_errors=AWAY
@@ -123,6 +133,14 @@ class ConnectedEvaluator:
             self.meter.span("run", {"run_id": request.run_id}),
         ):
             yield
+
+    def _ended(self, request: RunRequest, reply: RunReply) -> None:
+        """Count a run."""
+        entry = "ticket" if request.ticket_id is not None else self._entry
+        result = "ok" if reply.error is None else reply.error.category
+        self.meter.count(instruments.RUNS, {"entry": entry, "result": result})
+        self.meter.record(instruments.RUN_LATENCY, {"entry": entry}, reply.took_ms)
+        self.meter.gauge(instruments.RUNS_ACTIVE, {"entry": self._entry}, self.evaluator.stats().running)
 
     def _heard(self, event: Event) -> None:
         """Something changed, or the stream began anew."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import rtfs
+from actors.control.spec import MOST_RUNS
 from actors.delegation.active_run import ActiveRun
 from actors.delegation.delegation import Delegation
 from actors.delegation.ports import Announcer, Silence
@@ -44,8 +45,6 @@ _log = logging.getLogger("rtfs.evaluator")
 #: programs that are kept linked, and the longest text of one, characters
 MOST_PROGRAMS: Final = 256
 LONGEST_KEPT: Final = 1 << 18
-#: runs at once
-MOST_RUNS: Final = 64
 
 type Capabilities = Mapping[str, Capability | Callable[..., Value]]
 #: a context around each run, such as a span of a trace
@@ -74,6 +73,7 @@ class Evaluator:
         delegation: who decides where functions run; None: all of them run here.
         capabilities: what programs may ask for beyond printing and their own state, if their context permits.
         around: entered around each run.
+        ended: told of each run that has ended.
     """
 
     def __init__(
@@ -84,12 +84,14 @@ class Evaluator:
         announcer: Announcer | None = None,
         most_runs: int = MOST_RUNS,
         around: Around | None = None,
+        ended: Callable[[RunRequest, RunReply], None] = lambda request, reply: None,
     ) -> None:
         self.delegation = delegation
         self.most_runs = most_runs
         self._capabilities = capabilities or {}
         self._announcer = announcer or Silence()
         self._around = around or (lambda request: nullcontext())
+        self._told = ended
         self._programs: OrderedDict[tuple[object, ...], LinkedProgram] = OrderedDict()
         self._active: dict[str, ActiveRun] = {}
         self._ended: dict[Status, int] = {}
@@ -117,6 +119,7 @@ class Evaluator:
                 del self._active[request.run_id]
         with self._lock:
             self._ended[reply.status] = self._ended.get(reply.status, 0) + 1
+        self._told(request, reply)
         return reply
 
     def cancel(self, run_id: str, reason: str = "cancelled") -> bool:

@@ -21,8 +21,9 @@ from actors.events.stream import ActorSource, EventStream
 from actors.options import actor_options
 from actors.ray_calls import AWAY, Actors, ControlAnnouncer
 from actors.requests import RunReply
-from actors.service import SubmitOptions, TicketPage, TicketState, TicketView
-from actors.telemetry import logs
+from actors.service import BusyError, SubmitOptions, TicketPage, TicketState, TicketView
+from actors.telemetry import instruments, logs
+from actors.telemetry.meter import RayMeter
 from actors.tickets.dispatcher import Dispatcher, view
 from actors.tickets.places import RunnerLost
 from actors.tickets.store import TicketStore
@@ -83,6 +84,8 @@ class TicketsActor:
         self._actors = actors
         self._announcer = ControlAnnouncer(actors)
         self._store = TicketStore(Path(spec.state_dir) / "tickets")
+        self._meter = RayMeter()
+        self._meter.start()
         self._dispatcher = Dispatcher(self._store, places=spec.most_runs, changed=self._changed)
         self._dispatcher.start()
         evaluators = map(names.evaluator, range(spec.evaluators))
@@ -92,7 +95,11 @@ class TicketsActor:
 
     async def submit(self, request: bytes, options: SubmitOptions) -> TicketView:
         """As `Service.submit`."""
-        return await self._dispatcher.submit(request, options)
+        try:
+            return await self._dispatcher.submit(request, options)
+        except BusyError:
+            self._meter.count(instruments.QUEUE_REFUSALS, {"queue": "tickets"})
+            raise
 
     async def ticket(self, ticket_id: str, tenant: str | None) -> TicketView:
         """As `Service.ticket`."""
@@ -139,8 +146,19 @@ class TicketsActor:
         return os.getpid()
 
     def _changed(self, ticket: Ticket) -> None:
+        self._measure(ticket)
         data = asdict(view(ticket))
         self._announcer.publish("tickets", ticket.id, data, data["tenant"], ended=ticket.ended)
+
+    def _measure(self, ticket: Ticket) -> None:
+        meter = self._meter
+        meter.count(instruments.TICKETS, {"state": ticket.stage})
+        if ticket.stage == "running" and ticket.tries == 1:
+            meter.record(instruments.TICKET_WAIT, {}, (ticket.updated_at - ticket.created_at) * 1000)
+        elif ticket.stage == "running":
+            cause = "target" if ticket.failures == 0 else "lost"
+            meter.count(instruments.TICKET_RETRIES, {"cause": cause})
+        meter.gauge(instruments.QUEUE_LENGTH, {"queue": "tickets"}, self._dispatcher.counts()[0])
 
     async def _follow_health(self) -> None:
         """Let tickets go on that wait for a target, when it is back."""

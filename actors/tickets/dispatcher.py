@@ -270,16 +270,16 @@ class Dispatcher:
             request, data = _request_of(ticket, self._board.payload(ticket.id, "request") or b"")
             place = self._places.take(ticket.id, request.run_id)
             reply, data = await self._reply_from(place, data)
-        except errors.StorageError as error:  # it was damaged, and will be the next time
-            await self._failed(ticket, error, retryable=False, place=None)
+        except errors.StorageError as damaged:  # and will be the next time
+            await self._failed(ticket, damaged, retryable=False, place=None)
         except RunnerLost as lost:
-            where = "it" if place is None else f"{place.name}, which ran it,"
-            died = errors.InternalError(f"{where} was lost: {lost}" if place else str(lost))
-            await self._failed(ticket, died, retryable=request.repeatable, place=place)
+            died = str(lost) if place is None else f"{place.name}, which ran it, was lost: {lost}"
+            error = errors.InternalError(died)
+            await self._failed(ticket, error, retryable=request.repeatable, place=place)
         except Exception as bug:
             _log.exception("ticket %s could not be run", ticket.id)
-            ours = errors.InternalError(f"{type(bug).__name__}: {bug}")
-            await self._failed(ticket, ours, retryable=False, place=place)
+            error = errors.InternalError(f"{type(bug).__name__}: {bug}")
+            await self._failed(ticket, error, retryable=False, place=place)
         else:
             await self._replied(ticket, reply, data, request, place)
         finally:

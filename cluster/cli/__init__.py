@@ -1,1 +1,1 @@
-"""Commands of `rtfs` for what runs on Ray: `serve`, `submit`, `tickets`, `tokens`, `runtime`, `doctor`, and jobs."""
+"""Commands for what runs on Ray: `rtfs serve`, `submit`, `tickets`, `tokens`, `runtime`, `doctor`; jobs."""

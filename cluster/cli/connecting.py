@@ -31,7 +31,7 @@ def add_runtime(parser: common.Parser) -> None:
     group.add_argument(
         "--address",
         metavar="HOST:PORT",
-        help="of the Ray cluster (default: RAY_ADDRESS, else that of an `rtfs serve` here, else what Ray finds)",
+        help="of the Ray cluster (default: RAY_ADDRESS, else that of `rtfs serve` here, else what Ray finds)",
     )
     add_name(group.add_argument)
 

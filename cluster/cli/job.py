@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from actors.requests import RunReply
     from actors.runtime import Runtime
 
-_SUMMARY: Final = (
-    "Run a program on the runtime of this Ray cluster, or on one of its own if there is none, and print its value."
-)
+_SUMMARY: Final = "Run a program on the runtime of this Ray cluster, or on one of its own; print its value."
 _EXAMPLES: Final = (
     ("ray job submit -- python -m cluster.job examples/hello.rtfs --arg who=Ada", ""),
     ("python -m cluster.job plan.rtfs --ticket", "queue it, and print the id of its ticket"),
@@ -106,7 +104,7 @@ def _tell_busy(busy: Exception, console: Console) -> Exit:
 
 @contextmanager
 def _runtime(options: Namespace, console: Console) -> Iterator[Runtime]:
-    """The runtime of that name; if there is none, one that ends with the job, unless a ticket is to outlive it."""
+    """The runtime of that name, or a new one, which ends with the job unless a ticket is to outlive it."""
     try:
         runtime = connected(options)
     except NoRuntime as none:

@@ -92,7 +92,8 @@ class JobServer:
         ray_side.check_url(
             url,
             "job server of a Ray cluster",
-            hint="`ray start --head` starts a cluster with one, and so does `rtfs serve`; --address URL names another",
+            hint="`ray start --head` starts a cluster with one, and so does `rtfs serve`; "
+            "--address URL names another",
         )
         from ray.job_submission import JobSubmissionClient
 

@@ -1,7 +1,7 @@
 """What commands do before and while they use Ray: its token, its noise, its addresses.
 
-Ray looks for its token only if `RAY_AUTH_MODE` says so, and reads that when it is imported. Commands here say so
-if there is a token; a cluster that asks for none takes no notice of one.
+Ray looks for its token only if `RAY_AUTH_MODE` says so, and reads that when it is imported. Commands here say
+so if there is a token; a cluster that asks for none takes no notice of one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,7 @@ def prepare(environ: MutableMapping[str, str] | None = None) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def token_file(environ: MutableMapping[str, str]) -> str | None:
+def token_file(environ: Mapping[str, str]) -> str | None:
     """Where Ray's token is: a file, or the variable that holds it; None: there is none."""
     if environ.get("RAY_AUTH_TOKEN"):
         return "RAY_AUTH_TOKEN"
@@ -81,7 +81,8 @@ def check_address(address: str) -> None:
     why = unreachable(host.strip("[]"), int(port))
     if why:
         raise UsageError(
-            f"no Ray cluster answers at {address}: {why}", hint="`ray start --head` starts one; so does rtfs serve"
+            f"no Ray cluster answers at {address}: {why}",
+            hint="`ray start --head` starts one; so does rtfs serve",
         )
 
 

@@ -1,7 +1,7 @@
 """How a job tells whoever submitted it what came of it: as lines of its log.
 
-The log of a job is one file, into which the job's outputs, Ray and the libraries write. The submitter makes up a
-word that nobody else knows; lines that begin with it are the report:
+The log of a job is one file, into which the job's outputs, Ray and the libraries write. The submitter makes up
+a word that nobody else knows; lines that begin with it are the report:
 
     WORD begin                   what follows is for people who read the log
     WORD part BASE64             once or several times

@@ -47,12 +47,20 @@ def parse(argv: Sequence[str]) -> Namespace:
     )
     add_name(group.add_argument)
     group.add_argument("--policy", metavar="FILE", help="for a runtime that the job starts, if it finds none")
-    group.add_argument("--ticket", action="store_true", help="queue the program, and print the id of its ticket")
+    group.add_argument(
+        "--ticket", action="store_true", help="queue the program, and print the id of its ticket"
+    )
     waiting = group.add_mutually_exclusive_group()
     waiting.add_argument(
-        "--wait", action="store_true", default=True, dest="wait", help="show the job's log, and its end (default)"
+        "--wait",
+        action="store_true",
+        default=True,
+        dest="wait",
+        help="show the job's log, and its end (default)",
     )
-    waiting.add_argument("--no-wait", action="store_false", dest="wait", help="print the id of the job, and end")
+    waiting.add_argument(
+        "--no-wait", action="store_false", dest="wait", help="print the id of the job, and end"
+    )
     return parser.options(argv)
 
 
@@ -131,7 +139,9 @@ def _reachable() -> Iterator[None]:
         hint = None
         if "Unauthorized" in text or "401" in text or "403" in text:
             hint = "bring the cluster's ~/.ray/auth_token here; RAY_AUTH_MODE=token has it used"
-        raise UsageError(f"the job server refused: {text.splitlines()[0] if text else error!r}", hint=hint) from error
+        raise UsageError(
+            f"the job server refused: {text.splitlines()[0] if text else error!r}", hint=hint
+        ) from error
 
 
 def _followed(server: JobServer, job_id: str, word: str, console: Console) -> Ended:
@@ -168,4 +178,6 @@ def _shortened(message: str) -> str:
 def _failed(message: str, code: Exit, more: dict[str, Any], console: Console) -> Exit:
     if not console.json:
         console.note(f"rtfs submit: {message}")
-    return console.finish(code, {**more, "error": {"category": "Job", "code": "job-failed", "message": message}})
+    return console.finish(
+        code, {**more, "error": {"category": "Job", "code": "job-failed", "message": message}}
+    )

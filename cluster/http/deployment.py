@@ -60,8 +60,8 @@ class ServeArguments:
 
 def _count(value: object) -> int:
     text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text) < 10_000):
-        raise ValueError(f"`evaluators` must be a whole number from 0, got {value!r}")
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and 0 < int(text) < 10_000):
+        raise ValueError(f"`evaluators` must be a whole number from 1, got {value!r}")
     return int(text)
 
 
@@ -85,7 +85,8 @@ class HttpReplica:
         path = self._arguments.tokens_file or os.environ.get(TOKENS_VARIABLE)
         store = TokenStore(Path(path)) if path else None
         # Serve's proxy has put its id on the request, and puts the same on the answer
-        return http_app(self._service, store, HttpSettings(sends_request_id=False))
+        settings, meter = HttpSettings(sends_request_id=False), self._service.connected.meter
+        return http_app(self._service, store, settings, meter=meter)
 
 
 def deployment(arguments: ServeArguments) -> Any:

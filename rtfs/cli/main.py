@@ -22,6 +22,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compile": ("rtfs.cli.compile", "show or save what becomes of a program"),
     "explain": ("policies.cli.explain", "say where each function would run, and why"),
     "policy": ("policies.cli.policy", "check, compare and show policies"),
+    "serve": ("cluster.cli.serve", "start a runtime with an HTTP endpoint"),
+    "submit": ("cluster.cli.submit", "run a program as a job of a Ray cluster"),
+    "tickets": ("cluster.cli.tickets", "list, show, cancel and requeue queued runs"),
+    "tokens": ("cluster.cli.tokens", "say who may use the HTTP endpoint"),
+    "runtime": ("cluster.cli.runtime", "look at a runtime, change its policy, end it"),
+    "doctor": ("cluster.cli.doctor", "find what is in the way on this machine"),
 }
 #: new objects after which Python looks for garbage; starting makes thousands, and all of them stay
 _NEW_OBJECTS: Final = 10_000

@@ -134,7 +134,7 @@ class Fork:
 
     __slots__ = (
         "_context", "_count", "_error", "_failed", "_handled", "_joiner", "_needed", "_next", "_piece",
-        "_prefix", "_turn", "_turns", "_values", "_workers", "head",
+        "_prefix", "_turn", "_turns", "_values", "_workers", "depth", "head",
     )  # fmt: skip
 
     def __init__(self, joiner: Part, count: int, piece: Callable[[int], Value]) -> None:
@@ -145,6 +145,8 @@ class Fork:
         self._next = 0
         #: who will take it up; None: nobody just now
         self.head: Part | None = joiner
+        #: Python frames around its workers, known when the first of them is made: those of the joiner
+        self.depth: int | None = None
         self._values: list[Any] = [_PENDING] * count
         #: how many pieces from the first on are done
         self._prefix = 0
@@ -237,11 +239,11 @@ class Fork:
         """Whether a worker may take up the next piece."""
         return self._goes_on() and len(self._workers) < WINDOW
 
-    def begin(self, depth: int) -> Part:
+    def begin(self) -> Part:
         """A worker that is the head. It begins when its hub lets it."""
         joiner = self._joiner
         worker = Part(joiner.hub, self._serve, self._context.copy(), self._handled)
-        worker.serves, worker.depth = self, depth
+        worker.serves, worker.depth = self, self.depth or 0
         worker.turn = Turn(self, self._count, self._turn)
         worker.on_over = self._over
         self._workers[worker] = None
@@ -297,9 +299,22 @@ def hand_on(part: Part, forks: Sequence[Fork]) -> None:
     """Let workers take up what comes next in `forks`, innermost first. `part`, about to wait, is their head."""
     for fork in forks:
         fork.head = None
-    able = [fork for fork in forks if fork.may_begin()]
     room = MOST_PARTS - len(part.hub.parts)
-    if able and room > 0:
-        depth = part.depth_below()
-        workers = [fork.begin(depth) for fork in able[:room]]
-        part.hub.ready.extendleft(reversed(workers))
+    able = [fork for fork in forks if fork.may_begin()][: max(room, 0)]
+    if any(fork.depth is None for fork in able):
+        _find_depths(part)
+    limit = sys.getrecursionlimit()
+    part.hub.ready.extendleft([fork.begin() for fork in able if (fork.depth or 0) < limit][::-1])
+
+
+def _find_depths(part: Part) -> None:
+    """Find out how many Python frames there are around each of the forks that `part` is in the midst of.
+
+    Workers start with an empty stack, so that what recurs through them would never reach Python's limit. Beyond it
+    forks make none, and what recurs does so in one part.
+    """
+    frames = part.frames()
+    places = [index for index, frame in enumerate(frames) if frame.f_code is Fork.run.__code__]
+    for fork, place in zip(reversed(part.forks), places, strict=False):
+        if fork.depth is None:
+            fork.depth = part.depth + len(frames) - place

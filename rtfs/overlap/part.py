@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: what a part waits for: a `Wait`, a fork, a ticket. Only its identity counts
 type Awaited = object
 
-#: frames that are counted before a part is taken for too deep
+#: frames that are looked at
 _MOST_FRAMES: Final = 20_000
 
 
@@ -138,20 +138,24 @@ class Part:
 
             hand_on(self, handed)
 
+    def frames(self) -> list[FrameType]:
+        """The Python frames of this part, which is under way, innermost first; not endlessly many."""
+        found: list[FrameType] = []
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and len(found) < _MOST_FRAMES:
+            found.append(frame)
+            frame = frame.f_back
+        return found
+
     def depth_below(self) -> int:
-        """Python frames around a part that this part, under way, would make now.
+        """Python frames around a part that this part, under way, makes now.
 
         Parts start with an empty stack, so that what recurs through parts would never reach Python's limit.
 
         Raises:
             RecursionError: more than that limit.
         """
-        depth = self.depth
-        frame: FrameType | None = sys._getframe()
-        bound = depth + _MOST_FRAMES
-        while frame is not None and depth < bound:
-            depth += 1
-            frame = frame.f_back
+        depth = self.depth + len(self.frames())
         if depth > sys.getrecursionlimit():
             raise RecursionError
         return depth

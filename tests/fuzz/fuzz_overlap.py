@@ -1,8 +1,8 @@
 """Programs whose functions run elsewhere, in any order: what can be observed is what the interpreter gives.
 
-`program` writes programs that call functions in every place where parts may overlap, with effects and errors among
-them. `overlapped` runs a text with some of its functions delegated to a target that answers in an order drawn at
-random, once everything waits; `one_by_one` runs the same by the interpreter, which overlaps nothing.
+`program` writes programs that call functions in every place where parts may overlap, with effects and errors
+among them. `overlapped` runs a text with some of its functions delegated to a target that answers in an order
+drawn at random, once everything waits; `one_by_one` runs it by the interpreter, which overlaps nothing.
 """
 
 from __future__ import annotations
@@ -323,14 +323,22 @@ class _Writer:
 
     def _try(self, depth: int, names: tuple[str, ...]) -> str:
         body, handler = self._expression(depth, names), self._expression(depth, names)
-        final = f" (finally (println {self._expression(depth - 1, names)}))" if self._draw.random() < 0.3 else ""
+        final = (
+            f" (finally (println {self._expression(depth - 1, names)}))" if self._draw.random() < 0.3 else ""
+        )
         return f"(try {body} (catch e (do (println (getMessage e)) {handler})){final})"
 
     def _failure(self, depth: int, names: tuple[str, ...]) -> str:
         if self._draw.random() < 0.7:  # or few programs would come to a value
             return self._call(depth, names)
         return self._draw.choice(
-            [f"(/ {self._small(names)} 0)", '(throw "failed")', "(+ 1 nil)", "nobody", f"(f0 {self._small(names)} 2 3)"]
+            [
+                f"(/ {self._small(names)} 0)",
+                '(throw "failed")',
+                "(+ 1 nil)",
+                "nobody",
+                f"(f0 {self._small(names)} 2 3)",
+            ]
         )
 
     def _ticket(self, depth: int, names: tuple[str, ...]) -> str:

@@ -81,12 +81,18 @@ class ScriptedServer:
         loop.call_soon(ready.set)
         loop.run_forever()
         server.close()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(self._end())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+    async def _end(self) -> None:
+        """End all connections; a few turns of the loop close their sockets."""
+        await _turns()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await _turns()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -96,8 +102,10 @@ class ScriptedServer:
                 await self._answered(received, reader, writer)
         except _NotHttp:
             writer.write(head(400, {"content-length": "0"}))
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # cancelled by `stop` alone
+        except asyncio.CancelledError:  # by `stop` alone
+            writer.transport.abort()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
         finally:
             writer.close()
 
@@ -117,6 +125,11 @@ class ScriptedServer:
             answer.cancel()
             if gone.cancel():
                 await asyncio.wait((gone,))
+
+
+async def _turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 class _NotHttp(Exception):

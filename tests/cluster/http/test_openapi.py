@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
-from local_server import Tokens, bearer, client_of, serving
+from local_server import Served, client_of, serving
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from actors.access import token
+from actors.access.store import TokenStore
 from cluster.http.bodies import TICKET_ID
 from cluster.http.openapi import document, document_bytes
 from cluster.http.operations import OPERATIONS
@@ -100,28 +103,35 @@ CHECKS = (
     checks.unsupported_method,
 )
 
+
+#: of an administrator; known before the server runs, since requests are signed when tests are collected
+ID, SECRET = "0123456789ab", "5e" * 32
 schema = schemathesis.openapi.from_dict(json.loads(document_bytes()))
 
 
-#: of an administrator, once the server runs
-token: list[str] = []
+@schemathesis.serializer("application/toml")
+def as_text(context, value):
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 @schema.auth()
 class Bearer:
-    """How schemathesis signs its requests, and leaves that out to see what happens."""
+    """How schemathesis signs its requests; it also sends them without, and with other tokens."""
 
     def get(self, case, context):
-        return token[-1]
+        return token.clear_text(ID, SECRET)
 
     def set(self, case, data, context):
-        case.headers = {**(case.headers or {}), **bearer(data)}
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
 
 
 @pytest.fixture(scope="module")
-def target(tokens: Tokens):
-    token.append(tokens.admin)
-    with serving(tokens.store) as made:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    admin = token.Token(id=ID, name="admin", hash=token.hash_of(SECRET), tenant="ops", level="full", admin=True)
+    path = tmp_path_factory.mktemp("access") / "tokens"
+    path.write_text(json.dumps(token.to_json(admin)) + "\n", encoding="utf-8")
+    path.chmod(0o600)
+    with serving(TokenStore(path)) as made:
         yield made
 
 

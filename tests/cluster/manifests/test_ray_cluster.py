@@ -81,6 +81,7 @@ def test_all_nodes_ask_for_the_token_and_give_out_metrics(config):
     assert len(starts) == 2
     for command in starts:
         assert "RAY_AUTH_MODE=token" in command
+        assert "PATH=$HOME/rtfs/.venv/bin:$PATH" in command, "where jobs look for python"
         assert "RTFS_STATE_RESOURCE=rtfs_state" in command
         assert "--metrics-export-port=8080" in command
     assert "~/.ray/auth_token" in config["file_mounts"]
