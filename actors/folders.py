@@ -11,13 +11,16 @@ from pathlib import Path
 def state_folder(name: str, environ: Mapping[str, str]) -> Path:
     """The folder of the runtime `name`: below `RTFS_STATE_DIR`, else below the user's folder for state.
 
-    That is `$XDG_STATE_HOME/rtfs`, by default `~/.local/state/rtfs` (XDG Base Directory Specification).
+    That is `$XDG_STATE_HOME/rtfs`, by default `~/.local/state/rtfs` (XDG Base Directory Specification, by which
+    a relative path counts as none).
     """
     chosen = environ.get("RTFS_STATE_DIR")
     if chosen:
         return Path(chosen) / name
-    base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
-    return Path(base) / "rtfs" / name
+    base = Path(environ.get("XDG_STATE_HOME", ""))
+    if not base.is_absolute():
+        base = Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
+    return base / "rtfs" / name
 
 
 def replace_file(path: Path, text: str) -> None:

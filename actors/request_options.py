@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypedDict
 
 from actors.requests import DEFAULT_LIMITS, Call, OnTargetDown, RunRequest
@@ -37,6 +37,7 @@ def request_for(source: str, options: RequestOptions) -> RunRequest:
 
     Raises:
         TypeError: an option that there is not.
+        ValueError: the context says something that the request cannot say, so that the run might do more.
     """
     known = RequestOptions.__annotations__
     for name in sorted(options.keys() - known.keys()):
@@ -61,7 +62,7 @@ def request_for(source: str, options: RequestOptions) -> RunRequest:
 
 def _in_context(request: RunRequest, context: RuntimeContext, limits: Limits | None) -> RunRequest:
     allowed = context.allowed_capabilities
-    return replace(
+    made = replace(
         request,
         level=context.level,
         allowed=tuple(sorted(allowed)) if allowed is not None else (),
@@ -69,3 +70,11 @@ def _in_context(request: RunRequest, context: RuntimeContext, limits: Limits | N
         facts=context.facts,
         limits=limits or context.bounds,
     )
+    found = made.context()
+    for each in fields(RuntimeContext):
+        if each.name != "bounds" and getattr(found, each.name) != getattr(context, each.name):
+            raise ValueError(
+                f"`{each.name}` of a context cannot be handed on to another process; say it with "
+                "`RuntimeContext.pure`, `controlled` or `full`, `denied_effects` and `facts`"
+            )
+    return made

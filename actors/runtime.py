@@ -42,6 +42,10 @@ from rtfs.values import Value
 
 #: seconds that a runtime may take to start
 START_S: Final = 120.0
+#: times that Ray is started on this machine before it is given up
+_RAY_ATTEMPTS: Final = 2
+
+_log = logging.getLogger("rtfs.runtime")
 
 
 class AsyncRuntime:
@@ -348,10 +352,15 @@ def _connect_ray(address: str | None) -> bool:
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     logging.getLogger("ray").setLevel(logging.ERROR)  # it tells of its own set-up at length
-    try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False, **options)
-    except ConnectionError as error:
-        raise ConnectionError(f"no Ray cluster at `{address}`: {error}") from error
-    except Exception as error:  # where a process of its own does not come up it raises a bare one
-        raise ConnectionError(f"Ray could not be started: {error}") from error
+    for attempt in range(1, _RAY_ATTEMPTS + 1):
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False, **options)
+            break
+        except ConnectionError as error:
+            raise ConnectionError(f"no Ray cluster at `{address}`: {error}") from error
+        except Exception as error:  # where a process of its own does not come up in time it raises a bare one
+            ray.shutdown()
+            if attempt == _RAY_ATTEMPTS:
+                raise ConnectionError(f"Ray could not be started: {error}") from error
+            _log.warning("Ray did not start, which a busy machine may be to blame for; trying again: %s", error)
     return True

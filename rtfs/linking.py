@@ -146,11 +146,7 @@ class Links:
         routes = Routes(self._delegate, facts, self._labels.of(self._program, units, self._delegate, facts))
         for unit in units:
             routes.add(unit, self._program.functions(unit))
-        overlaps = (
-            self._backend == "python"
-            and routes.binds_any()
-            and not any(self._program.changes_shared_locals(unit) for unit in units)
-        )
+        overlaps = self._backend == "python" and routes.binds_any()
         return Link(self._program, routes, self._backend, overlaps)
 
 

@@ -100,7 +100,6 @@ class Program:
         #: by id of the unit, which is kept beside to keep its id its own
         self._functions: dict[int, tuple[ir.Unit, tuple[tuple[ir.Lambda, FunctionInfo], ...]]] = {}
         self._loads: dict[int, tuple[ir.Unit, frozenset[str]]] = {}
-        self._sharing: dict[int, tuple[ir.Unit, bool]] = {}
         self._code: dict[int, tuple[ir.Unit, UnitCode]] = {}
         self._lock = threading.RLock()  # runs on several threads may need the same module at once
 
@@ -135,16 +134,6 @@ class Program:
                 from rtfs.function_info import loaded_by
 
                 known = self._loads[id(unit)] = unit, loaded_by(unit)
-            return known[1]
-
-    def changes_shared_locals(self, unit: ir.Unit) -> bool:
-        """Whether calls of functions of `unit` change what other functions see, so that none may overlap."""
-        with self._lock:
-            known = self._sharing.get(id(unit))
-            if known is None:
-                from rtfs.passes.forks import changes_shared_locals
-
-                known = self._sharing[id(unit)] = unit, changes_shared_locals(unit.forms)
             return known[1]
 
     def code(self, unit: ir.Unit) -> UnitCode:

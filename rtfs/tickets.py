@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol
 from rtfs.errors import BudgetExhausted, LimitError, RtfsError
 from rtfs.overlap.current import before_effect, current_part
 from rtfs.overlap.part import Part, Wait
-from rtfs.run import Run, current_run, end_with
+from rtfs.run import Run, current_run, end_with, poll
 from rtfs.values import Ticket, Value
 
 type State = Literal["working", "input_required", "completed", "failed", "cancelled"]
@@ -41,37 +41,51 @@ class Awaitable(Protocol):
 def start(body: Callable[[], Value], understood: Callable[[Exception], RtfsError]) -> Ticket:
     """Start `body` as a part of its own; its ticket, when it waits for the first time or is over.
 
-    Where nothing can overlap it runs at once. Its effects wait for nothing: whoever writes `async` wants it
-    beside what comes after it. It is cancelled when the run ends.
+    Where nothing can overlap it runs at once. Its effects wait for what stands before it in the program, and
+    nothing waits for them: whoever writes `async` wants it beside what comes after it. It is cancelled when the
+    run ends.
 
     Args:
         understood: called with what `body` raises, where it was caught: the error of the ticket. It raises what
             ends the run.
     """
-    before_effect()
-    id = _new_id()
     part = current_part()
     if part is not None and not part.alone:
-        return StartedTicket(id, part, body, understood)
+        ticket = StartedTicket(part, body, understood)
+        poll()  # it may have ended the run
+        return ticket
     try:
-        return FinishedTicket(body(), id=id)
+        return FinishedTicket(body())
     except Exception as exc:
-        return FinishedTicket(error=understood(exc), id=id)
+        return FinishedTicket(error=understood(exc))
 
 
-def _new_id() -> str:
-    run = current_run()
-    run.serial += 1
-    return f"ticket-{run.serial}"
+class _Numbered(Ticket):
+    """A ticket of a run, which numbers those that are told apart, in the order in which that happens."""
+
+    __slots__ = ("_number", "_run")
+
+    def __init__(self) -> None:
+        self._run: Final[Run] = current_run()
+        self._number: int | None = None
+
+    @property
+    def id(self) -> str:  # type: ignore[override]
+        """Its number, which it gets when somebody asks for it."""
+        if self._number is None:
+            before_effect()
+            self._run.serial += 1
+            self._number = self._run.serial
+        return f"ticket-{self._number}"
 
 
-class FinishedTicket(Ticket):
-    """A ticket that has its value or its error. Made inside a run, which numbers its tickets."""
+class FinishedTicket(_Numbered):
+    """A ticket that has its value or its error. Made inside a run."""
 
     __slots__ = ("_error", "_value")
 
-    def __init__(self, value: Value = None, error: RtfsError | None = None, *, id: str | None = None) -> None:
-        super().__init__(_new_id() if id is None else id)
+    def __init__(self, value: Value = None, error: RtfsError | None = None) -> None:
+        super().__init__()
         self._value = value
         self._error = error
 
@@ -91,25 +105,21 @@ class FinishedTicket(Ticket):
         return self._value
 
 
-class StartedTicket(Ticket):
-    """A ticket of a part of this thread's hub."""
+class StartedTicket(_Numbered):
+    """A ticket of a part of this thread's hub. `starting` is the part that starts it."""
 
-    __slots__ = ("_part", "_run", "_understood", "_waiting")
+    __slots__ = ("_part", "_understood", "_waiting")
 
     def __init__(
-        self,
-        id: str,
-        starting: Part,
-        body: Callable[[], Value],
-        understood: Callable[[Exception], RtfsError],
+        self, starting: Part, body: Callable[[], Value], understood: Callable[[Exception], RtfsError]
     ) -> None:
-        super().__init__(id)
+        super().__init__()
         self._understood = understood
-        self._run: Final[Run] = current_run()
         #: told when it is over
         self._waiting: list[Callable[[], None]] = []
         self._part = part = Part(starting.hub, lambda _: self._work(body), handled=sys.exception())
         part.depth, part.on_over = starting.depth_below(), self._over
+        part.turn = None if starting.turn is None else starting.turn.kept()
         self._run.on_end[self._end] = None
         starting.hub.run_first(part, starting)
 

@@ -16,6 +16,7 @@ import ipaddress
 import logging
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from actors.access import token as tokens
@@ -128,6 +129,7 @@ def _sent(authorization: str) -> tuple[str, str]:
     return found
 
 
+@lru_cache(maxsize=256)  # each request asks about the same few
 def is_loopback(host: str) -> bool:
     """Whether an address is one that only this machine can reach. Of names only `localhost` is."""
     if host == "localhost":

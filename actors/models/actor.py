@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final, Literal
 
 import ray
@@ -17,6 +18,30 @@ CONTROL: Final = "control"
 CALLS_AT_ONCE: Final = 64
 
 
+class ModelActor(ModelHost):
+    """A `ModelHost` whose batches are measured."""
+
+    def __init__(
+        self, name: str, entry: LocalModelEntry, *, registry: ModelRegistry | None, queue_bound: int
+    ) -> None:
+        from actors.telemetry import instruments, logs
+        from actors.telemetry.meter import RayMeter
+
+        logs.configure(os.environ)
+        meter = RayMeter()
+        meter.start()
+
+        def told(size: int, took_s: float) -> None:
+            meter.record(instruments.BATCH_SIZE, {"model": name}, size)
+            meter.record(instruments.MODEL_LATENCY, {"model": name}, took_s * 1000)
+
+        super().__init__(name, entry, registry=registry, queue_bound=queue_bound, told=told)
+
+    def process(self) -> int:
+        """The id of its process."""
+        return os.getpid()
+
+
 def model_actor(
     name: str,
     entry: LocalModelEntry,
@@ -30,7 +55,7 @@ def model_actor(
     """The handle of the actor `actor_name` that hosts the model `name`. It is started if there is none."""
     remote: Any = ray.remote
     return (
-        remote(concurrency_groups={CONTROL: 2})(ModelHost)
+        remote(concurrency_groups={CONTROL: 2})(ModelActor)
         .options(
             name=actor_name,
             namespace=namespace,

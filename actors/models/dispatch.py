@@ -90,10 +90,18 @@ class Dispatcher:
         name: of the model.
         queue_bound: requests that may wait.
         clock: seconds that never go back.
+        told: told of each batch that the model has answered: its size, and how many seconds it took.
     """
 
-    def __init__(self, name: str, queue_bound: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        queue_bound: int,
+        clock: Callable[[], float],
+        told: Callable[[int, float], None] = lambda size, took_s: None,
+    ) -> None:
         self._name = name
+        self._tell = told
         self._queue_bound = queue_bound
         self._clock = clock
         #: guards all that follows
@@ -289,6 +297,7 @@ class Dispatcher:
 
     def _run(self, serving: _Serving, batch: Sequence[_Item]) -> None:
         """Have the model answer a batch, and hand the replies on."""
+        began = self._clock()
         replies: Sequence[Reply] = ()
         missing = TargetFailed("crashed", f"the model `{self._name}` was broken off")
         try:
@@ -307,6 +316,7 @@ class Dispatcher:
                 is_over = serving.retired and not serving.running
             if is_over:
                 close(serving.provider)
+            self._tell(len(batch), self._clock() - began)
 
     def _told(self, batch: Sequence[_Item]) -> list[InferenceRequest]:
         """The requests, with the time that each of them has left."""

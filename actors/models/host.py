@@ -69,6 +69,7 @@ class ModelHost:
         registry: makes the model.
         queue_bound: requests that may wait.
         clock: seconds that never go back.
+        told: told of each batch: its size, and how many seconds it took.
     """
 
     def __init__(
@@ -79,12 +80,13 @@ class ModelHost:
         registry: ModelRegistry | None = None,
         queue_bound: int = QUEUE_BOUND,
         clock: Callable[[], float] = time.monotonic,
+        told: Callable[[int, float], None] = lambda size, took_s: None,
     ) -> None:
         self._name = name
         self._entry = entry
         self._registry = registry or ModelRegistry()
         self._clock = clock
-        self._dispatcher = Dispatcher(name, queue_bound, clock)
+        self._dispatcher = Dispatcher(name, queue_bound, clock, told)
         #: held while a model is loaded, which may take long, and whenever one of the following changes
         self._loading = threading.RLock()
         self._state: State = "new"

@@ -6,8 +6,8 @@
     answer_of           the reply of the server as one of these, or as what is raised
 
 The security context of the run goes along: the labels that its data carries, its permissions and effects, its
-plan. The tenant there is that of the token. No more capabilities are asked for than the program needs, where that
-is known: most functions call none, and then the level is `pure`, which every token permits.
+plan. The tenant there is that of the token. No more capabilities are asked for than the program needs, where
+that is known: most functions call none, and then the level is `pure`, which every token permits.
 """
 
 from __future__ import annotations

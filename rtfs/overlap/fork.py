@@ -112,6 +112,12 @@ class Turn:
         """The same for another piece of the fork."""
         self.index, self._come = index, False
 
+    def kept(self) -> Turn:
+        """The same, also when those whose turn it is have gone on."""
+        made = Turn(self._fork, self.index, None if self._outer is None else self._outer.kept())
+        made._come = self._come
+        return made
+
     def await_it(self, part: Part) -> None:
         """Wait until all before it is done. Once that is so it stays so.
 
@@ -239,16 +245,17 @@ class Fork:
         """Whether a worker may take up the next piece."""
         return self._goes_on() and len(self._workers) < WINDOW
 
-    def begin(self) -> Part:
-        """A worker that is the head. It begins when its hub lets it."""
+    def begin(self) -> None:
+        """Let a worker be the head, and begin before all that is ready."""
         joiner = self._joiner
         worker = Part(joiner.hub, self._serve, self._context.copy(), self._handled)
         worker.serves, worker.depth = self, self.depth or 0
         worker.turn = Turn(self, self._count, self._turn)
         worker.on_over = self._over
+        # nothing that could fail in the midst: a worker that never began would be waited for
+        joiner.hub.ready.appendleft(worker)
         self._workers[worker] = None
         self.head = worker
-        return worker
 
     def _serve(self, worker: Part) -> None:
         turn = worker.turn
@@ -299,19 +306,21 @@ def hand_on(part: Part, forks: Sequence[Fork]) -> None:
     """Let workers take up what comes next in `forks`, innermost first. `part`, about to wait, is their head."""
     for fork in forks:
         fork.head = None
-    room = MOST_PARTS - len(part.hub.parts)
+    room = MOST_PARTS - len(part.hub.parts) - len(part.hub.ready)
     able = [fork for fork in forks if fork.may_begin()][: max(room, 0)]
     if any(fork.depth is None for fork in able):
         _find_depths(part)
     limit = sys.getrecursionlimit()
-    part.hub.ready.extendleft([fork.begin() for fork in able if (fork.depth or 0) < limit][::-1])
+    for fork in reversed(able):
+        if (fork.depth or 0) < limit:
+            fork.begin()
 
 
 def _find_depths(part: Part) -> None:
     """Find out how many Python frames there are around each of the forks that `part` is in the midst of.
 
-    Workers start with an empty stack, so that what recurs through them would never reach Python's limit. Beyond it
-    forks make none, and what recurs does so in one part.
+    Workers start with an empty stack, so that what recurs through them would never reach Python's limit. Beyond
+    it forks make none, and what recurs does so in one part.
     """
     frames = part.frames()
     places = [index for index, frame in enumerate(frames) if frame.f_code is Fork.run.__code__]

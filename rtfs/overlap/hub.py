@@ -64,7 +64,7 @@ class Hub:
         #: from any thread: a `Wait` that is over, or None to have a look whether a run must stop
         self.wakes: Final[SimpleQueue[Wait | None]] = SimpleQueue()
         self.idle: list[Callable[[], None]] = []
-        #: those that are not over, in the order in which they were made
+        #: those that have begun and are not over, in the order in which they began
         self.parts: Final[dict[Part, None]] = {}
         #: the run whose stop is told to this hub
         self.noticing: Run | None = None
@@ -153,6 +153,7 @@ class Hub:
     def _carrier(self, part: Part) -> Carrier:
         carrier = self.free.pop() if self.free else Carrier(self)
         carrier.part, part.carrier = part, carrier
+        self.parts[part] = None
         carrier.gr_context, part.context = part.context, None
         return carrier
 
@@ -185,9 +186,9 @@ class Hub:
         self.wakes.put(None)
 
     def _end(self, error: BaseException) -> None:
-        while self.parts:
-            for part in list(self.parts):
+        while self.parts or self.ready:
+            for part in (*self.parts, *self.ready):
                 self.cancel(part, error)
-            self._loop(lambda: not self.parts)
+            self._loop(lambda: not (self.parts or self.ready))
         while self.free:
             self.free.pop().switch()  # it has no part, and ends

@@ -73,7 +73,6 @@ class Part:
         self.waiting_run: Run | None = None
         #: blocks under way in which it must not let others go on
         self.alone = 0
-        hub.parts[self] = None
 
     def run(self) -> None:
         """Do the work."""
@@ -105,20 +104,19 @@ class Part:
             BaseException: what the part was cancelled for.
         """
         hub = self.hub
+        run = self.waiting_run = run_under_way()
+        if run is not hub.noticing:
+            hub.notice(run)
+        if STOP_REQUESTS and self.cancelled is None:
+            self.cancelled = stop_of(run)
         if self.cancelled is not None and not shielded:
             self.check()
         if self.serves is not None or self.forks:
             self._hand_on()
+        # From here on no function of Python is called: at the limit of recursion that would raise in the midst.
         if begin:
             hub.ready.extendleft(begin)
-        run = self.waiting_run = run_under_way()
-        if run is not hub.noticing:
-            hub.notice(run)
         self.waiting, self.shielded = awaited, shielded
-        if STOP_REQUESTS:
-            stop = stop_of(run)
-            if stop is not None:
-                hub.cancel(self, stop)
         hub.greenlet.switch()
         if self.cancelled is not None and not shielded:
             self.check()

@@ -167,24 +167,20 @@ class ForkPoints:
         start = 0
         for index, (binding, part) in enumerate(zip(bindings, parts, strict=True)):
             if part.defines or isinstance(binding.value, ir.Lambda):
-                self._add_let(bindings, start, parts[start:index])
+                self._add_let(bindings[start:index], parts[start:index])
                 start = index + 1
-        self._add_let(bindings, start, parts[start:])
+        self._add_let(bindings[start:], parts[start:])
         return _Part(_union(parts), any(part.defines for part in parts))
 
-    def _add_let(self, bindings: tuple[ir.Binding, ...], start: int, parts: list[_Part]) -> None:
+    def _add_let(self, bindings: tuple[ir.Binding, ...], parts: list[_Part]) -> None:
         if sum(bool(part.calls) for part in parts) < 2:
             return
-        those = bindings[start : start + len(parts)]
-        places = {binding.local.id: index for index, binding in enumerate(those)}
-        for earlier in bindings[:start]:
-            if isinstance(earlier.value, ir.Lambda) and not free_locals(earlier.value).isdisjoint(places):
-                return  # a function that needs them, called by who knows which of them
+        places = {binding.local.id: index for index, binding in enumerate(bindings)}
         uses = [
             frozenset(places[each] for each in free_locals(binding.value) if places.get(each, index) < index)
-            for index, binding in enumerate(those)
+            for index, binding in enumerate(bindings)
         ]
-        self._found.append(_Let(those, tuple(part.calls for part in parts), tuple(uses)))
+        self._found.append(_Let(bindings, tuple(part.calls for part in parts), tuple(uses)))
 
     def _clauses(self, clauses: tuple[ir.Clause, ...], body: ir.Node) -> _Part:
         """The parts of a `for`, from the inside out: what a turn of an iteration makes is a part."""
@@ -268,37 +264,3 @@ def _parts(let: _Let, first: int, end: int, waiting: frozenset[int]) -> Bindings
             needs.append(uses)
         part_of[index] = len(sizes) - 1
     return Bindings(end - first, tuple(sizes), tuple(tuple(sorted(each)) for each in needs))
-
-
-# ---------------------------------------------------------------- programs without forks
-
-
-def changes_shared_locals(forms: Iterable[ir.Node]) -> bool:
-    """Whether a `def` inside a function gives a value to a name of a function around it.
-
-    Calls of such a function change what others see, at times that nobody could foresee if calls overlapped.
-    """
-    from rtfs.interpret.scopes import TOP, homes, scope_of
-
-    function_of: dict[int, int] = {TOP: TOP}
-    assigned: list[tuple[int, int]] = []
-    todo: list[tuple[ir.Node, int]] = [(form, TOP) for form in forms]
-    while todo:
-        node, function = todo.pop()
-        match node:
-            case ir.Lambda(arities=arities):
-                for arity in arities:
-                    function_of[scope_of(arity)] = scope_of(arity)
-                    todo.append((arity.body, scope_of(arity)))
-                continue
-            case ir.Loop() | ir.For():
-                function_of[scope_of(node)] = function
-            case ir.LocalDef(local=local):
-                assigned.append((local.id, function))
-            case _:
-                pass
-        todo.extend((child, function) for child in children(node))
-    if not assigned:
-        return False
-    home = homes(forms)
-    return any(function_of[home[local]] != function for local, function in assigned)

@@ -115,17 +115,17 @@ class Target:
             wake()
 
 
-def overlapped(text: str, target: Target) -> Observed:
+def overlapped(text: str, target: Target, limits: Limits = _LIMITS) -> Observed:
     """What is seen of `text` where calls that `target` sends away overlap."""
-    return overlapping(lambda: _seen(text, target, "python"))
+    return overlapping(lambda: _seen(text, target, "python", limits))
 
 
-def one_by_one(text: str) -> Observed:
+def one_by_one(text: str, limits: Limits = _LIMITS) -> Observed:
     """What is seen of `text` by the interpreter."""
-    return _seen(text, None, "interpreter")
+    return _seen(text, None, "interpreter", limits)
 
 
-def _seen(text: str, target: Target | None, backend: BackendName) -> Observed:
+def _seen(text: str, target: Target | None, backend: BackendName, limits: Limits) -> Observed:
     effects: list[str] = []
 
     def note(*values: Value) -> None:
@@ -135,7 +135,7 @@ def _seen(text: str, target: Target | None, backend: BackendName) -> Observed:
     context = RuntimeContext.full()
     try:
         linked = rtfs.compile(text).link(target, context, backend)
-        value = rtfs.pr_str(linked.run(host=host, context=context, limits=_LIMITS))
+        value = rtfs.pr_str(linked.run(host=host, context=context, limits=limits))
     except LimitError as error:
         value = error.category
     except RtfsError as error:

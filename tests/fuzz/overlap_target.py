@@ -1,4 +1,4 @@
-"""A target for tests of what overlaps: when every part of the program waits, it answers the calls that it likes.
+"""A target for tests of what overlaps: when every part of a program waits, it answers the calls that it likes.
 
 There is no time in it and no other thread, so that what it has seen is the same on each run.
 """

@@ -54,10 +54,12 @@ def evaluator(gates: Gates) -> Evaluator:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Future[RunReply]]]:
-    """Runs something on a thread of its own."""
+def start(evaluator: Evaluator, gates: Gates) -> Iterator[Callable[..., Future[RunReply]]]:
+    """Runs something on a thread of its own, which ends with the test at the latest."""
     with ThreadPoolExecutor(64) as pool:
         yield pool.submit
+        gates.open.set()
+        evaluator.cancel_all("the test is over")
 
 
 def request(source: str, **more: Any) -> RunRequest:
@@ -228,7 +230,7 @@ def test_a_run_that_spins_neither_delays_others_nor_survives_its_deadline(
     brief = start(evaluator.run, request(SPIN, limits=Limits(deadline_s=0.2)))
     gates.has_reached()
     others = [
-        start(evaluator.run, request("(reduce + (map inc (range n)))", args={"n": n})) for n in range(40)
+        start(evaluator.run, request("(reduce + 0 (map inc (range n)))", args={"n": n})) for n in range(40)
     ]
     sums = [each.result(PATIENCE_S).value for each in others]
     assert sums == [n * (n + 1) // 2 for n in range(40)]

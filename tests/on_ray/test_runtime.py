@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import ray
-from conftest import POLICY, until
+from ray_parts import POLICY, until
 
 import rtfs
 from actors import Runtime

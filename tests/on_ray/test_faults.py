@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import ray
-from conftest import Killer, until
+from ray_parts import Killer, until
 
 from actors import Runtime, names
 from actors.service import SubmitOptions

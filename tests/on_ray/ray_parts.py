@@ -1,18 +1,16 @@
-"""One runtime on a Ray of its own for all tests of this folder: starting one takes longer than any of them."""
+"""What the tests on Ray share: the policy of their runtime, and how its processes are killed."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 import ray
 
-from actors import Runtime, names
+from actors import Runtime
 
 POLICY = """
 [delegation.local_models]
@@ -29,25 +27,6 @@ flaky = { kind = "echo", fail_rate = 1.0 }
 cool_down_s = { crashed = 0.5, connection-lost = 0.5, connection-refused = 0.5, unknown = 0.5 }
 max_cool_down_s = 2
 """
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.ray)
-            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
-            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
-            item.add_marker(pytest.mark.filterwarnings("ignore::FutureWarning"))
-
-
-@pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    folder = tmp_path_factory.mktemp("runtime")
-    policy = folder / "delegation.toml"
-    policy.write_text(POLICY, encoding="utf-8")
-    with Runtime.start(policy, name="tests", state_dir=folder, evaluators=2) as started:
-        yield started
 
 
 class Killer:
@@ -86,11 +65,3 @@ def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
             return found
         assert time.monotonic() < end, "it did not come to pass"
         time.sleep(0.05)
-
-
-@pytest.fixture
-def killer(runtime: Runtime) -> Killer:
-    return Killer(runtime)
-
-
-PARTS = (names.CONTROL, names.POLICY, names.TICKETS, names.evaluator(0))
