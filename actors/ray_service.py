@@ -34,7 +34,7 @@ from actors.service import (
     TicketView,
 )
 from actors.telemetry.tracing import current_traceparent
-from actors.tickets.ids import new_ticket_id
+from actors.tickets.ids import NOBODY, new_ticket_id
 from rtfs import errors
 from rtfs.errors import RtfsError
 
@@ -153,12 +153,18 @@ class RayService:
         return change
 
     async def events(
-        self, topics: tuple[str, ...] = TOPICS, *, tenant: str | None, ticket_id: str | None = None
+        self,
+        topics: tuple[str, ...] = TOPICS,
+        *,
+        tenant: str | None,
+        ticket_id: str | None = None,
+        everybody: bool = False,
     ) -> AsyncIterator[ServiceEvent]:
-        """Events of some topics, how things stand first."""
+        """Events of some topics, how things stand first. `everybody`: also those of all tenants' tickets."""
+        bound = None if everybody else tenant or NOBODY
         keys = None if ticket_id is None else (ticket_id,)
         source = ActorSource(self._actor(names.CONTROL))
-        async with EventStream(source, topics, keys=keys, tenant=tenant, connection_errors=AWAY) as stream:
+        async with EventStream(source, topics, keys=keys, tenant=bound, connection_errors=AWAY) as stream:
             async for event in stream:
                 yield _service_event(event)
 

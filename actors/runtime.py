@@ -27,6 +27,7 @@ from actors import names
 from actors.control.actor import control_actor
 from actors.control.spec import MOST_RUNS, RuntimeSpec
 from actors.evaluator.actor import evaluator_actor
+from actors.events.event import TOPICS
 from actors.folders import state_folder
 from actors.policy.actor import PolicyStart, policy_actor
 from actors.policy.keeper import policy_variables
@@ -284,9 +285,11 @@ class Runtime:
         return self._wait(self.aio.service.status())
 
     def events(self, *topics: str, tenant: str | None = None) -> Iterator[ServiceEvent]:
-        """Events, how things stand first: `policy`, `health`, `tickets`, `caches`; all if none is named."""
-        service = self.aio.service
-        events = service.events(topics, tenant=tenant) if topics else service.events(tenant=tenant)
+        """Events, how things stand first: `policy`, `health`, `tickets`, `caches`; all if none is named.
+
+        Tickets are those of `tenant`, or of everybody.
+        """
+        events = self.aio.service.events(topics or TOPICS, tenant=tenant, everybody=tenant is None)
         while True:
             yield self._wait(anext(events))  # type: ignore[arg-type]
 

@@ -60,7 +60,7 @@ class AsyncTicket:
 
     async def events(self) -> AsyncIterator[ServiceEvent]:
         """What happens to it, how it stands first; ends when it has ended."""
-        async for event in self._service.events(("tickets",), tenant=None, ticket_id=self.id):
+        async for event in self._service.events(("tickets",), tenant=self.tenant, ticket_id=self.id):
             if event.topic == "tickets":
                 yield event
                 if event.data.get("state") in _ENDED:

@@ -75,3 +75,7 @@ class TargetFailed(Exception):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.cost_usd = cost_usd
+
+
+class NotSent(TargetFailed):
+    """A call that never left this process, for want of room say. It tells nothing about its target."""

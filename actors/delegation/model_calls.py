@@ -23,7 +23,7 @@ from typing import Final, Protocol
 
 from actors.models.batches import decode_replies, encode_requests
 from actors.models.inference import FunctionFacts, InferenceRequest, InferenceResponse, Reply
-from policies.errors import TargetFailed
+from policies.errors import NotSent, TargetFailed
 from policies.running.runner import Allowance, Outcome
 from rtfs.delegation import ExecTarget, FunctionInfo, LocalModel
 from rtfs.errors import StorageError
@@ -113,7 +113,7 @@ class ModelCalls:
                 self._gathered.append(asked)
                 return
         detail = f"{MOST_UNDER_WAY} calls of `{self.model}` are under way already"
-        asked.reply = TargetFailed("overloaded", detail)
+        asked.reply = NotSent("overloaded", detail)
         asked.wake()
 
     def send(self) -> None:

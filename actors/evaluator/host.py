@@ -14,6 +14,7 @@ from typing import Final, override
 
 from actors.delegation.active_run import ActiveRun
 from actors.delegation.ports import Announcer
+from actors.tickets.ids import NOBODY
 from rtfs import errors
 from rtfs.capabilities import Capability
 from rtfs.host import ConsoleHost
@@ -90,7 +91,7 @@ class RunHost(ConsoleHost):
         request = self._active.request
         if request.ticket_id is not None:
             data = {"step": step, "step_state": state, "run_id": request.run_id}
-            self._announcer.publish("tickets", request.ticket_id, data, request.facts.tenant)
+            self._announcer.publish("tickets", request.ticket_id, data, request.facts.tenant or NOBODY)
 
 
 def _sleep(ms: Value) -> None:

@@ -148,7 +148,7 @@ class TicketsActor:
     def _changed(self, ticket: Ticket) -> None:
         self._measure(ticket)
         data = asdict(view(ticket))
-        self._announcer.publish("tickets", ticket.id, data, data["tenant"], ended=ticket.ended)
+        self._announcer.publish("tickets", ticket.id, data, ticket.tenant, ended=ticket.ended)
 
     def _measure(self, ticket: Ticket) -> None:
         meter = self._meter

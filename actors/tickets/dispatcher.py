@@ -40,6 +40,7 @@ from actors.tickets.errors import (
     TicketConflict,
     UnknownTicket,
 )
+from actors.tickets.ids import NOBODY
 from actors.tickets.limits import QueueLimits
 from actors.tickets.places import Place, Places, RunnerLost, RunnerPort
 from actors.tickets.reader import TicketFilter
@@ -49,8 +50,6 @@ from rtfs import errors
 
 _log = logging.getLogger("rtfs.tickets")
 
-#: the tenant of tickets that belong to nobody in particular
-NOBODY: Final = "(nobody)"
 #: attempts of a run that may be repeated, and of one that may not, where the submission says nothing
 ATTEMPTS: Final = 3
 ATTEMPTS_WITH_EFFECTS: Final = 1

@@ -24,6 +24,9 @@ _RANDOM_BITS: Final = 80
 _ID: Final = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 _PREFIX: Final = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{0,25}", re.ASCII)
 
+#: the tenant of tickets that belong to nobody in particular
+NOBODY: Final = "(nobody)"
+
 
 def new_ticket_id(now: float | None = None) -> str:
     """An id that no other ticket has.

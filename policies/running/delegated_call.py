@@ -17,7 +17,7 @@ from math import isfinite
 from types import FunctionType
 from typing import Final
 
-from policies.errors import TargetFailed
+from policies.errors import NotSent, TargetFailed
 from policies.rules.purses import purses_for
 from policies.running import observe
 from policies.running.chain import Chain, Event, Failed, Give, Refused, RunBody, Succeeded, Try, time_for_chain
@@ -186,7 +186,8 @@ class DelegatedCall:
             value = self._checked(outcome, name)
         except TargetFailed as failure:
             cost = books.settle(failure.cost_usd)
-            books.failed(failure.cause, failure.retry_after_s)
+            if not isinstance(failure, NotSent):
+                books.failed(failure.cause, failure.retry_after_s)
             return self._failed(name, failure.cause, failure.detail, cost, took_ms())
         except (errors.LimitError, RecursionError, MemoryError):
             raise  # the run is at its limits, not the target

@@ -1,0 +1,140 @@
+"""What an evaluation costs over HTTP on Ray Serve. `python benchmarks/http.py [--json]`
+
+The peer is a Serve application that does nothing: it answers a constant. Both are asked by the same client,
+with the same body, over the same number of connections, in turns.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ray import serve
+
+from actors import Runtime
+from benchmarks.measure import Row, report
+
+CLIENTS = 8
+REQUESTS = 400
+ROUNDS = 5
+BODY = json.dumps({"source": "(+ a 1)", "args": {"a": 41}}).encode()
+
+
+@serve.deployment(name="noop", ray_actor_options={"num_cpus": 0}, max_ongoing_requests=1000)
+class NoOp:
+    """The peer."""
+
+    async def __call__(self, request: Any) -> str:
+        return "42"
+
+
+class Client:
+    """Asks one path over one connection that is kept."""
+
+    def __init__(self, port: int, path: str) -> None:
+        self._path = path
+        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+
+    def ask(self) -> float:
+        start = time.perf_counter()
+        self._connection.request("POST", self._path, BODY, {"content-type": "application/json"})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        took_s = time.perf_counter() - start
+        assert answer.status == 200, text
+        assert b"42" in text, text
+        return took_s
+
+
+def throughput(port: int, path: str) -> float:
+    """Requests per second of `CLIENTS` clients at once."""
+
+    def work() -> None:
+        client = Client(port, path)
+        for _ in range(REQUESTS // CLIENTS):
+            client.ask()
+
+    threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return REQUESTS / (time.perf_counter() - start)
+
+
+def latency(port: int, path: str) -> float:
+    """Median seconds of one client's requests."""
+    client = Client(port, path)
+    return sorted(client.ask() for _ in range(REQUESTS))[REQUESTS // 2]
+
+
+def middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def rows(port: int) -> list[Row]:
+    ours, peer = "/v1/evaluate", "/noop"
+    for path in (ours, peer):
+        throughput(port, path)
+    fast: dict[str, list[float]] = {ours: [], peer: []}
+    slow: dict[str, list[float]] = {ours: [], peer: []}
+    for _ in range(ROUNDS):
+        for path in (ours, peer):
+            fast[path].append(throughput(port, path))
+            slow[path].append(latency(port, path))
+    share = middle(fast[ours]) / middle(fast[peer])
+    over_s = middle(slow[ours]) - middle(slow[peer])
+    return [
+        Row(
+            f"requests/s, {CLIENTS} clients: {middle(fast[ours]):.0f} and {middle(fast[peer]):.0f}",
+            1 / middle(fast[ours]), 1 / middle(fast[peer]), "a Serve app that does nothing", share, "x",
+            f">= 80 % of its requests/s: {share:.0%}", share >= 0.8,
+        ),
+        Row(
+            "POST /v1/evaluate, p50", middle(slow[ours]), middle(slow[peer]), "a Serve app that does nothing",
+            over_s, "s", "<= 1.5 ms over peer", over_s <= 1.5e-3,
+        ),
+    ]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def main() -> int:
+    from cluster.http.app import application
+
+    with tempfile.TemporaryDirectory() as folder:
+        policy = Path(folder) / "delegation.toml"
+        policy.write_text("", encoding="utf-8")
+        with Runtime.start(policy, name="benchmark", state_dir=folder, evaluators=1):
+            port = free_port()
+            serve.start(http_options={"host": "127.0.0.1", "port": port})
+            serve.run(NoOp.bind(), name="noop", route_prefix="/noop")
+            arguments = {
+                "namespace": "benchmark",
+                "policy": str(policy),
+                "state_dir": folder,
+                "evaluators": "1",
+            }
+            serve.run(application(arguments), name="rtfs", route_prefix="/")
+            try:
+                return report("Evaluation over HTTP", rows(port))
+            finally:
+                serve.shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
