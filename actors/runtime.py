@@ -35,7 +35,7 @@ from actors.ray_service import RayService, RuntimeGone
 from actors.request_options import RequestOptions, request_for
 from actors.requests import RunReply
 from actors.service import PolicyChange, PolicyView, RuntimeStatus, ServiceEvent, SubmitOptions, TicketPage
-from actors.ticket_handle import AsyncTicket, Ticket
+from actors.ticket_handle import AsyncTicket, Ticket, each_of
 from actors.tickets.actor import tickets_actor
 from policies.file.load import load_policy, read_policy_text
 from policies.file.policy import Policy
@@ -290,8 +290,7 @@ class Runtime:
         Tickets are those of `tenant`, or of everybody.
         """
         events = self.aio.service.events(topics or TOPICS, tenant=tenant, everybody=tenant is None)
-        while True:
-            yield self._wait(anext(events))  # type: ignore[arg-type]
+        return each_of(events, self._wait)
 
     def _wait[T](self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run(work)

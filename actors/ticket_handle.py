@@ -116,12 +116,25 @@ class Ticket:
 
     def events(self) -> Iterator[ServiceEvent]:
         """What happens to it, how it stands first; ends when it has ended."""
-        events = self.aio.events()
-        while True:
-            try:
-                yield self._wait(anext(events))  # type: ignore[arg-type]
-            except StopAsyncIteration:
-                return
+        return each_of(self.aio.events(), self._wait)
 
     def __repr__(self) -> str:
         return f"Ticket({self.id!r})"
+
+
+def each_of[T](items: AsyncIterator[T], wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Iterator[T]:
+    """An asynchronous iterator for those who have no event loop; it is closed when they have had enough."""
+    try:
+        while True:
+            try:
+                yield wait(_next(items))
+            except StopAsyncIteration:
+                return
+    finally:
+        close = getattr(items, "aclose", None)
+        if close is not None:
+            wait(close())
+
+
+async def _next[T](items: AsyncIterator[T]) -> T:
+    return await anext(items)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from rtfs import errors, ir
 from rtfs.labels import Labels
 from rtfs.namespace import Modules, Namespace
+from rtfs.overlap.current import in_hub
 from rtfs.run import current_run
 from rtfs.runtime_facts import RuntimeFacts
 from rtfs.values import Value
@@ -41,32 +42,39 @@ class Link:
         self._backend = backend
         #: whether parts of the program that may wait for a function that runs elsewhere overlap
         self._overlaps = overlaps
-        #: by id of the unit; None: the interpreter runs it
-        self._routings: dict[int, tuple[ir.Unit, Routing | None]] = {}
+        #: by id of the unit, and whether its parts overlap; None: the interpreter runs it
+        self._routings: dict[tuple[int, bool], tuple[ir.Unit, Routing | None]] = {}
         self._loaded: Namespace | None = None
         self._loading = threading.RLock()
 
     def start(self) -> tuple[Namespace, Value]:
         """Run the program's forms in a new frame; the frame, and the value of the last form."""
-        current_run().may_overlap = self._overlaps
+        return self._started(self._overlaps and in_hub())
+
+    def _started(self, overlaps: bool) -> tuple[Namespace, Value]:
+        current_run().may_overlap = overlaps
         bind = None if self._routes is None else self._routes.bind
-        modules = Modules(self._program.module_unit, self._run_unit, lambda name: bind)
+
+        def run_unit(unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
+            return self._run_unit(unit, namespace, modules, overlaps)
+
+        modules = Modules(self._program.module_unit, run_unit, lambda name: bind)
         namespace = modules.frame()
-        return namespace, self._run_unit(self._program.unit, namespace, modules)
+        return namespace, run_unit(self._program.unit, namespace, modules)
 
     def namespace(self) -> Namespace:
         """The frame that calls from outside share; the program's forms run once, on the first call."""
         current_run().may_overlap = self._overlaps
         with self._loading:
             if self._loaded is None:
-                namespace, _ = self.start()
+                namespace, _ = self._started(self._overlaps)  # calls may come from a hub and from elsewhere
                 self._loaded = self._loaded or namespace  # the forms' host may have called meanwhile
             return self._loaded
 
-    def _run_unit(self, unit: ir.Unit, namespace: Namespace, modules: Modules) -> Value:
+    def _run_unit(self, unit: ir.Unit, namespace: Namespace, modules: Modules, overlaps: bool) -> Value:
         if self._routes is not None:
             self._routes.add(unit, self._program.functions(unit))
-        routing = None if self._backend == "interpreter" else self._routing(unit)
+        routing = None if self._backend == "interpreter" else self._routing(unit, overlaps)
         if routing is None:
             from rtfs.interpret import run_unit
 
@@ -77,17 +85,17 @@ class Link:
         assert artifact is not None
         return run_artifact(artifact, unit.source, namespace, modules, routing)
 
-    def _routing(self, unit: ir.Unit) -> Routing | None:
-        known = self._routings.get(id(unit))
+    def _routing(self, unit: ir.Unit, overlaps: bool) -> Routing | None:
+        known = self._routings.get((id(unit), overlaps))
         if known is None:
             from rtfs.emit_python.routed import Uncompiled
 
             bound = frozenset[int]() if self._routes is None else self._routes.bound(unit)
             try:
-                known = unit, self._program.code(unit).routing(bound, overlaps=self._overlaps)
+                known = unit, self._program.code(unit).routing(bound, overlaps=overlaps)
             except Uncompiled:
                 known = unit, None
-            self._routings[id(unit)] = known
+            self._routings[id(unit), overlaps] = known
         return known[1]
 
 

@@ -12,21 +12,25 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from actors.requests import CallSummary, Deferral, RunRequest
+from policies.running.chain import Attempt
 from policies.running.runner import CallRecord
 from policies.targets import target_name
-from policies.world import USD
+from policies.world import USD, MicroUsd
 from rtfs import errors
 from rtfs.run import Run, cancel
 
 
 @dataclass(slots=True)
 class _Tally:
+    #: why the first of them did not go as planned; the details of the others may differ
+    reason: str
     calls: int = 0
     took_ms: float = 0.0
-    cost_usd: float = 0.0
+    spent: MicroUsd = 0
 
 
-type _Kind = tuple[str, str, str | None, str]
+#: function, target, who answered, and what became of each target before
+type _Kind = tuple[str, str, str | None, tuple[tuple[str, str], ...]]
 
 
 @dataclass(slots=True, eq=False)
@@ -75,19 +79,29 @@ class ActiveRun:
         self.deferral = deferral
         return errors.BudgetExhausted("deferred", f"target {deferral.target} is down")
 
+    def before_effect(self) -> None:
+        """The run is about to do something that others can see.
+
+        Raises:
+            LimitError: it is to be run again later, and would do it twice.
+        """
+        if self.deferral is not None:
+            pass
+        self.had_effects = True
+
     def add(self, record: CallRecord) -> None:
         """Count a delegated call."""
         target = target_name(record.plan.target)
         answered_by = None if record.answered_by is None else target_name(record.answered_by)
-        reason = ""
-        if answered_by != target:
-            reason = "; ".join(str(each) for each in record.history if each.result not in ("answered", "body"))
-        kind = (record.fn_symbol, target, answered_by, reason)
+        passed = [] if answered_by == target else _passed_over(record.history)
+        kind = (record.fn_symbol, target, answered_by, tuple([(each.result, each.cause) for each in passed]))
         with self._lock:
-            tally = self._tallies.setdefault(kind, _Tally())
+            tally = self._tallies.get(kind)
+            if tally is None:
+                tally = self._tallies[kind] = _Tally("; ".join(map(str, passed)))
             tally.calls += 1
             tally.took_ms += record.took_ms
-            tally.cost_usd += record.spent / USD
+            tally.spent += record.spent
 
     def summaries(self) -> tuple[CallSummary, ...]:
         """Its delegated calls, those that went alike together."""
@@ -97,13 +111,17 @@ class ActiveRun:
                     function=function,
                     target=target,
                     answered_by=answered_by,
-                    reason=reason,
+                    reason=tally.reason,
                     calls=tally.calls,
                     took_ms=tally.took_ms,
-                    cost_usd=tally.cost_usd,
+                    cost_usd=tally.spent / USD,
                 )
-                for (function, target, answered_by, reason), tally in self._tallies.items()
+                for (function, target, answered_by, _), tally in self._tallies.items()
             )
+
+
+def _passed_over(history: tuple[Attempt, ...]) -> list[Attempt]:
+    return [each for each in history if each.result not in ("answered", "body")]
 
 
 _active: ContextVar[ActiveRun | None] = ContextVar("rtfs_active_run", default=None)

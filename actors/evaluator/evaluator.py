@@ -178,7 +178,7 @@ class Evaluator:
             calls=active.summaries(),
             took_ms=(time.perf_counter() - began) * 1000,
             had_effects=active.had_effects,
-            deferral=active.deferral,
+            deferral=active.deferral if status == "deferred" else None,
         )
 
     def _linked(self, request: RunRequest) -> LinkedProgram:

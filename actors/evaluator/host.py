@@ -69,7 +69,7 @@ class RunHost(ConsoleHost):
     @override
     def execute_capability(self, capability_id: str, args: list[Value]) -> Value:
         if capability_id not in self._unseen and capability_id in self.capabilities:
-            self._active.had_effects = True
+            self._active.before_effect()
         return super().execute_capability(capability_id, args)
 
     @override

@@ -24,10 +24,11 @@ from actors.requests import RunReply
 from actors.service import BusyError, SubmitOptions, TicketPage, TicketState, TicketView
 from actors.telemetry import instruments, logs
 from actors.telemetry.meter import RayMeter
-from actors.tickets.dispatcher import Dispatcher, view
+from actors.tickets.dispatcher import Dispatcher
 from actors.tickets.places import RunnerLost
 from actors.tickets.store import TicketStore
 from actors.tickets.ticket import Ticket
+from actors.tickets.views import view
 from rtfs.values import Value
 
 _log = logging.getLogger("rtfs.tickets")

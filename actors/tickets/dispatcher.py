@@ -16,15 +16,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import replace
-from math import isfinite
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from actors.requests import RunReply, RunRequest, Status
 from actors.service import (
-    BusyError,
-    ConflictError,
     NotFoundError,
     SubmitOptions,
     TicketPage,
@@ -33,9 +29,7 @@ from actors.service import (
 )
 from actors.tickets.board import TicketBoard
 from actors.tickets.errors import (
-    IllegalTransition,
     InvalidTicket,
-    QueueFull,
     StoreError,
     TicketConflict,
     UnknownTicket,
@@ -45,14 +39,12 @@ from actors.tickets.limits import QueueLimits
 from actors.tickets.places import Place, Places, RunnerLost, RunnerPort
 from actors.tickets.reader import TicketFilter
 from actors.tickets.store import TicketStore
-from actors.tickets.ticket import Submission, Ticket
+from actors.tickets.ticket import LATEST, Submission, Ticket
+from actors.tickets.views import asks_for, request_of, submission_for, translated, view
 from rtfs import errors
 
 _log = logging.getLogger("rtfs.tickets")
 
-#: attempts of a run that may be repeated, and of one that may not, where the submission says nothing
-ATTEMPTS: Final = 3
-ATTEMPTS_WITH_EFFECTS: Final = 1
 #: pause after a turn that failed: the disk is full, say; seconds
 _AFTER_FAILURE_S: Final = 1.0
 #: pauses before an evaluator that was lost is asked whether it is back: the first one, which doubles, and the
@@ -122,7 +114,7 @@ class Dispatcher:
             BusyError, ConflictError, ValueError: as `Service.submit`.
             StorageError: `request` is none.
         """
-        submission = _submission(request, options, self._clock())
+        submission = submission_for(request, options, self._clock())
         ticket: Ticket = await self._committed(lambda: self._submitted(submission))
         self._wake.set()
         return view(ticket)
@@ -136,7 +128,7 @@ class Dispatcher:
             known = self._board.payload(submission.id, "request")
             if ticket.tenant != submission.tenant or known is None:
                 raise
-            if _asked(known) != _asked(submission.request):
+            if asks_for(known) != asks_for(submission.request):
                 raise
             return ticket
 
@@ -223,7 +215,7 @@ class Dispatcher:
                 answer = operation()
             except Exception as error:
                 if not future.done():
-                    future.set_exception(_translated(error))
+                    future.set_exception(translated(error))
             else:
                 _settle(future, answer)
 
@@ -266,7 +258,7 @@ class Dispatcher:
         """Run a ticket that the board has started, and tell the board how it went."""
         place: Place | None = None
         try:
-            request, data = _request_of(ticket, self._board.payload(ticket.id, "request") or b"")
+            request, data = request_of(ticket, self._board.payload(ticket.id, "request") or b"")
             place = self._places.take(ticket.id, request.run_id)
             reply, data = await self._reply_from(place, data)
         except errors.StorageError as damaged:  # and will be the next time
@@ -323,14 +315,15 @@ class Dispatcher:
         board, attempt, where = self._board, ticket.tries, place.name
         if reply.status == "completed":
             await self._noted(lambda: board.finished(ticket.id, data, attempt=attempt, where=where))
-        elif reply.status == "deferred" and reply.deferral is not None and isfinite(reply.deferral.until):
+        elif reply.deferral is not None and reply.status == "deferred" and 0 <= reply.deferral.until <= LATEST:
             target, until = reply.deferral.target, reply.deferral.until
             await self._noted(lambda: board.deferred(ticket.id, target, until, attempt=attempt, where=where))
         else:
             # one that was cancelled though its ticket was not: its evaluator ends, or has no memory left
             again = reply.status == "cancelled" and request.repeatable
             error = reply.error or errors.InternalError(f"the run ended as {reply.status}, for no reason")
-            await self._failed(ticket, error, retryable=again, place=place, data=data)
+            told = data if reply.status in ("failed", "cancelled") else None
+            await self._failed(ticket, error, retryable=again, place=place, data=told)
 
     async def _failed(
         self,
@@ -421,80 +414,6 @@ class Dispatcher:
             _log.error("a ticket could not be dealt with", exc_info=task.exception())
 
 
-def _submission(data: bytes, options: SubmitOptions, now: float) -> Submission:
-    request = RunRequest.decode(data)
-    attempts = options.max_attempts or (ATTEMPTS if request.repeatable else ATTEMPTS_WITH_EFFECTS)
-    try:
-        return Submission(
-            request=data,
-            tenant=request.facts.tenant or NOBODY,
-            id=request.ticket_id or "",
-            name=options.name or "",
-            priority=options.priority,
-            not_before=now + options.delay_s if options.delay_s > 0 else None,
-            deadline_at=None if options.deadline_s is None else now + options.deadline_s,
-            max_attempts=attempts,
-        )
-    except InvalidTicket as error:
-        raise ValueError(str(error)) from error
-
-
-def _request_of(ticket: Ticket, data: bytes) -> tuple[RunRequest, bytes]:
-    """The request of a ticket's attempt. Later ones have ids of their own: the run before may still go on.
-
-    Raises:
-        StorageError: it is damaged.
-    """
-    request = RunRequest.decode(data)
-    if ticket.tries <= 1:
-        return request, data
-    request = replace(request, run_id=f"{request.run_id}.{ticket.tries}")
-    return request, request.encode()
-
-
-def _asked(data: bytes) -> bytes:
-    """What a request asks for, without what tells it from others that ask for the same."""
-    return replace(RunRequest.decode(data), run_id="", traceparent=None).encode()
-
-
-def view(ticket: Ticket) -> TicketView:
-    """What others see of a ticket."""
-    phase = ticket.stage
-    return TicketView(
-        id=ticket.id,
-        tenant=None if ticket.tenant == NOBODY else ticket.tenant,
-        state=ticket.state,
-        phase="waiting" if ticket.waiting_for is not None else phase,
-        reason=ticket.reason,
-        name=ticket.name or None,
-        priority=ticket.priority,
-        created_at=ticket.created_at,
-        updated_at=ticket.updated_at,
-        attempts=ticket.tries,
-        max_attempts=ticket.max_attempts,
-        dead=ticket.dead,
-        deadline_at=ticket.deadline_at,
-    )
-
-
-def views(tickets: Iterable[Ticket]) -> tuple[TicketView, ...]:
-    """What others see of tickets."""
-    return tuple(map(view, tickets))
-
-
 def _settle(future: asyncio.Future[Any], answer: Any) -> None:
     if not future.done():
         future.set_result(answer)
-
-
-def _translated(error: Exception) -> Exception:
-    """An error of the board as one of `actors.service`, which survives the way to another process."""
-    if isinstance(error, UnknownTicket):
-        return NotFoundError(str(error))
-    if isinstance(error, TicketConflict | IllegalTransition):
-        return ConflictError(str(error))
-    if isinstance(error, QueueFull):
-        return BusyError(str(error), error.retry_after_s)
-    if isinstance(error, InvalidTicket):
-        return ValueError(str(error))
-    return error

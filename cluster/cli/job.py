@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from actors.runtime import Runtime
 
 _SUMMARY: Final = "Run a program on the runtime of this Ray cluster, or on one of its own; print its value."
+#: characters of a ticket's name
+_LONGEST_NAME: Final = 200
 _EXAMPLES: Final = (
     ("ray job submit -- python -m cluster.job examples/hello.rtfs --arg who=Ada", ""),
     ("python -m cluster.job plan.rtfs --ticket", "queue it, and print the id of its ticket"),
@@ -54,18 +56,25 @@ def execute(options: Namespace, console: Console) -> Exit:
     what = asked(options, console)
     request = request_options(options, what, console)
     ray_side.prepare()
-    from actors.service import BusyError
+    from actors.service import BusyError, SubmitOptions
 
     try:
         with ray_side.quiet(), usable(), _runtime(options, console) as runtime:
             if options.ticket:
-                return _tell_ticket(runtime.submit(what.source.text, **request).id, options, console)
+                queue = SubmitOptions(name=_ticket_name(what))
+                return _tell_ticket(runtime.submit(what.source.text, queue, **request).id, options, console)
             reply = runtime.run(what.source.text, **request)
             return _tell(reply, what, options, console)
     except PolicyFileError as error:
         return refuse(error.problems, console)
     except BusyError as busy:
         return _tell_busy(busy, console)
+
+
+def _ticket_name(what: Asked) -> str | None:
+    """What lists call the ticket: the end of the program's name."""
+    name = what.source.name[-_LONGEST_NAME:]
+    return name if name.isprintable() else None
 
 
 def _tell(reply: RunReply, what: Asked, options: Namespace, console: Console) -> Exit:

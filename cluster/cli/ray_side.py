@@ -25,7 +25,7 @@ _ANSWER_S: Final = 3.0
 
 
 def prepare(environ: MutableMapping[str, str] | None = None) -> None:
-    """To be called before anything that imports Ray.
+    """Import Ray as commands use it. To be called before anything else that imports it.
 
     Raises:
         UsageError: Ray is not installed.
@@ -35,8 +35,12 @@ def prepare(environ: MutableMapping[str, str] | None = None) -> None:
         raise UsageError("this command needs Ray, which is not installed", hint="pip install 'rtfs[ray]'")
     if AUTH_MODE not in environ and token_file(environ) is not None:
         environ[AUTH_MODE] = "token"
-    for name in ("ray", "ray.serve"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    import ray  # noqa: F401 - it sets up logs, whose levels are set next
+
+    family = logging.getLogger("ray")
+    family.setLevel(logging.ERROR)
+    for handler in family.handlers:  # modules of Ray set levels of their own
+        handler.setLevel(logging.ERROR)
 
 
 def token_file(environ: Mapping[str, str]) -> str | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -22,6 +23,8 @@ from actors.requests import RunReply
 
 #: characters of a line; Ray hands longer ones on in pieces
 _LINE: Final = 4_000
+#: what Ray's job manager writes into each log
+_RAYS: Final = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+\tINFO job_manager\.py:")
 
 
 class ReportDamaged(Exception):
@@ -75,7 +78,7 @@ def _decoded(text: str, digest: str) -> RunReply | str:
 
 
 class LogView:
-    """The lines of a log as they come, without the report and what comes after it began.
+    """The lines of a log as they come, without Ray's about the job itself, and none once the report has begun.
 
     Args:
         word: that of the report.
@@ -83,7 +86,7 @@ class LogView:
     """
 
     def __init__(self, word: str, show: Callable[[str], None]) -> None:
-        self._begin = begin(word)
+        self._word = word
         self._show = show
         self._rest = ""
         self._over = False
@@ -101,6 +104,6 @@ class LogView:
             self._rest = ""
 
     def _line(self, line: str) -> None:
-        self._over = self._over or line == self._begin
-        if not self._over:
+        self._over = self._over or line == begin(self._word)
+        if not (self._over or self._word in line or _RAYS.match(line)):
             self._show(line)

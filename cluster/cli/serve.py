@@ -8,9 +8,9 @@ import shlex
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cluster.cli import place, ray_side
 from cluster.cli.connecting import add_name, checked_name
@@ -58,16 +58,17 @@ def execute(options: Namespace, console: Console) -> Exit:
     wish = _wish(options)
     began = time.monotonic()
     with ray_side.quiet():
-        from cluster.cli.serving import served
+        from cluster.cli.serving import bounded_end, end_when_told, served
 
-        try:
-            with served(wish, console.note) as what:
-                told = {"tokens": _has_tokens(wish)}
-                with _noted(options.name, what):
-                    _announce(what, wish, told, time.monotonic() - began, console)
+        end_when_told()
+        with ExitStack() as ending:
+            try:
+                with served(wish, console.note) as what, _noted(options.name, what):
+                    _announce(what, wish, time.monotonic() - began, console)
                     _until_told(console)
-        except PolicyFileError as error:
-            return refuse(error.problems, console)
+                    ending.enter_context(bounded_end(console.note))
+            except PolicyFileError as error:
+                return refuse(error.problems, console)
     console.note("ended")
     return Exit.VALUE
 
@@ -148,7 +149,8 @@ def _has_tokens(wish: Wish) -> bool:
     return TokenStore(wish.tokens).is_configured()
 
 
-def _announce(what: Served, wish: Wish, told: dict[str, Any], took_s: float, console: Console) -> None:
+def _announce(what: Served, wish: Wish, took_s: float, console: Console) -> None:
+    needs_token = _has_tokens(wish)
     fields = {
         "url": what.url,
         "name": wish.name,
@@ -158,11 +160,11 @@ def _announce(what: Served, wish: Wish, told: dict[str, Any], took_s: float, con
         "state_dir": what.state_dir,
         "policy": {"source": what.policy, "version": what.version},
         "tokens_file": str(wish.tokens),
-        "needs_token": told["tokens"],
+        "needs_token": needs_token,
     }
     if not console.json:
         console.note(f"ready after {took_s:.1f} s")
-        for line in _lines(what, wish, told["tokens"]):
+        for line in _lines(what, wish, needs_token):
             console.say(line)
     console.finish(Exit.VALUE, fields)
 

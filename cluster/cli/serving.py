@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,13 +26,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cluster.cli import ray_side
 from cluster.cli.connecting import usable
-from rtfs.cli.console import UsageError
+from rtfs.cli.console import Exit, UsageError
 
 if TYPE_CHECKING:
     from actors.runtime import Runtime
 
 #: seconds for the parts of the runtime to come up, and for the endpoint to say that they are
 START_S: Final = 180.0
+#: for all of it to end
+END_S: Final = 30.0
 #: as long as the endpoint is not ready it is asked again after this, seconds
 _PAUSE_S: Final = 0.2
 
@@ -151,7 +154,7 @@ def _ray(wish: Wish, say: Callable[[str], None]) -> Iterator[str]:
         options = {"address": "local", "include_dashboard": wish.jobs, "dashboard_host": "127.0.0.1"}
     try:
         context: Any = ray.init(**options, log_to_driver=False, configure_logging=False)
-        _end_when_told()  # Ray has put a handler of its own in place
+        end_when_told()  # Ray has put a handler of its own in place
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
     finally:
         with ray_side.silent():
@@ -270,7 +273,24 @@ def ask_ready(url: str, timeout_s: float = 5.0) -> tuple[bool, str]:
     return answer.status == 200, text
 
 
-def _end_when_told() -> None:
+@contextmanager
+def bounded_end(say: Callable[[str], None]) -> Iterator[None]:
+    """Ending what was started, which must not take for ever: Ray waits long for processes that were killed."""
+
+    def give_up() -> None:
+        say(f"Ray has not ended within {END_S:g} s and is left to its reaper")
+        os._exit(Exit.PROGRAM_ERROR)
+
+    timer = threading.Timer(END_S, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def end_when_told() -> None:
     """SIGTERM ends us as Ctrl-C does."""
 
     def told(number: int, frame: object) -> None:

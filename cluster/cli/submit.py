@@ -77,7 +77,8 @@ def execute(options: Namespace, console: Console) -> Exit:
     with ray_side.quiet(), _reachable():
         server = JobServer(url_of(options, os.environ))
         with tempfile.TemporaryDirectory(prefix="rtfs-submit-") as folder:
-            words = [*pack(Path(folder), what, policy), *_passed_on(options), "--report", word]
+            passed_on = _passed_on(options, _cluster(options, server.url))
+            words = [*pack(Path(folder), what, policy), *passed_on, "--report", word]
             job_id = server.submit(Path(folder), words, {"rtfs_program": what.source.name})
         if not options.wait:
             if not console.json:
@@ -105,9 +106,20 @@ def url_of(options: Namespace, environ: Mapping[str, str]) -> str:
     return DEFAULT_URL if served is None else served.jobs
 
 
-def _passed_on(options: Namespace) -> list[str]:
-    """Options of the job that are those of the submission."""
+def _cluster(options: Namespace, url: str) -> str | None:
+    """The address of the cluster, if an `rtfs serve` here has noted it.
+
+    Ray tells a job of some cluster on its machine, which is the wrong one if there are several.
+    """
+    served = place.found(options.name, os.environ)
+    return served.address if served is not None and served.jobs == url else None
+
+
+def _passed_on(options: Namespace, address: str | None) -> list[str]:
+    """Options of the job: those of the submission, and where its cluster is."""
     words: list[str] = ["--name", options.name]
+    if address is not None:
+        words += ["--address", address]
     for option in ("tenant", "context", "deadline", "memory", "depth"):
         value = getattr(options, option)
         if value is not None:
@@ -166,13 +178,16 @@ def _tell(ended: Ended, job_id: str, word: str, what: Asked, console: Console) -
     if outcome is not None:
         return show_reply(outcome, what.source, console, more)
     code = next((each for each in _KNOWN if each == ended.exit_code), Exit.PROGRAM_ERROR)
-    status = "was stopped" if ended.status == "STOPPED" else "failed"
-    return _failed(f"the job {status}: {_shortened(ended.message)}", code, more, console)
+    return _failed(_why(ended), code, more, console)
 
 
-def _shortened(message: str) -> str:
-    """What Ray says of the end of a job, without the log that it repeats."""
-    return message.strip().partition("\n")[0] or "Ray does not say why"
+def _why(ended: Ended) -> str:
+    """How a job ended that reports nothing. What Ray says of one with an exit code repeats its log."""
+    if ended.status == "STOPPED":
+        return "the job was stopped"
+    if ended.exit_code is not None:
+        return f"the job ended with exit code {ended.exit_code}"
+    return f"the job failed: {ended.message.strip() or 'Ray does not say why'}"
 
 
 def _failed(message: str, code: Exit, more: dict[str, Any], console: Console) -> Exit:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cluster.cli.connecting import NoRuntime, checked_name, connected, usable
 from rtfs.cli.console import Console, UsageError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from actors.tickets.ticket import Ticket
 
 #: tickets that are asked for at once
-_PAGE = 500
+_PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,6 @@ def living(options: Namespace) -> Iterator[RuntimeTickets]:
 
 def folder_of(options: Namespace) -> Path:
     """Where the runtime keeps its tickets."""
-    import os
-
     from actors.folders import state_folder
 
     name = checked_name(options.name)
@@ -138,10 +137,7 @@ class RuntimeTickets:
     def handle(self, ticket_id: str, tenant: str | None) -> Handle:
         """The ticket, of whomever if no tenant is named. Raises UsageError."""
         from actors.service import NotFoundError
-        from actors.tickets.ids import is_ticket_id
 
-        if not is_ticket_id(ticket_id):
-            raise _no_id(ticket_id)
         handle = self._runtime.ticket(ticket_id, tenant)
         try:
             handle.view()
@@ -174,8 +170,8 @@ class FolderTickets:
     def page(self, which: Which, limit: int, cursor: str | None) -> TicketPage:
         """See `Tickets`."""
         from actors.service import TicketPage
-        from actors.tickets.dispatcher import views
         from actors.tickets.reader import TicketFilter
+        from actors.tickets.views import views
 
         filtered = TicketFilter(tenant=which.tenant, state=which.state, dead=which.dead)
         page = self._reader.list(filtered, limit, cursor)
@@ -183,7 +179,7 @@ class FolderTickets:
 
     def view(self, ticket_id: str, tenant: str | None) -> TicketView:
         """See `Tickets`."""
-        from actors.tickets.dispatcher import view
+        from actors.tickets.views import view
 
         return view(self._get(ticket_id, tenant))
 
@@ -210,19 +206,20 @@ class FolderTickets:
 
     def _get(self, ticket_id: str, tenant: str | None) -> Ticket:
         from actors.tickets.errors import InvalidTicket, UnknownTicket
-        from actors.tickets.ids import is_ticket_id
 
-        if not is_ticket_id(ticket_id):
-            raise _no_id(ticket_id)
         try:
             return self._reader.get(ticket_id, tenant)
         except (InvalidTicket, UnknownTicket) as error:
             raise UsageError(str(error), hint="rtfs tickets list") from None
 
 
-def _no_id(text: str) -> UsageError:
-    shown = text if text.isprintable() and len(text) < 60 else ascii(text[:60])
-    return UsageError(
-        f"expected the id of a ticket, 26 digits and lower-case letters, got `{shown}`",
-        hint="rtfs tickets list",
-    )
+def check_id(text: str) -> None:
+    """Whether a ticket can have this id. Raises UsageError."""
+    from actors.tickets.ids import is_ticket_id
+
+    if not is_ticket_id(text):
+        shown = text if text.isprintable() and len(text) < 60 else ascii(text[:60])
+        raise UsageError(
+            f"expected the id of a ticket, 26 digits and lower-case letters, got `{shown}`",
+            hint="rtfs tickets list",
+        )

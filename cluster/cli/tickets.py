@@ -88,6 +88,7 @@ def _parse_show(argv: Sequence[str]) -> Namespace:
 
 
 def _show(options: Namespace, console: Console) -> Exit:
+    ticket_source.check_id(options.id)
     with ray_side.quiet(), ticket_source.opened(options, console) as tickets:
         view = tickets.view(options.id, options.tenant)
         record = tickets.record(options.id)
@@ -110,6 +111,7 @@ def _parse_result(argv: Sequence[str]) -> Namespace:
 def _result(options: Namespace, console: Console) -> Exit:
     from rtfs.errors import StorageError
 
+    ticket_source.check_id(options.id)
     with ray_side.quiet(), ticket_source.opened(options, console) as tickets:
         try:
             reply = tickets.reply(options.id, options.tenant, options.wait)
@@ -160,6 +162,7 @@ def _requeue(options: Namespace, console: Console) -> Exit:
 
 
 def _change(options: Namespace, console: Console, change: Callable[[Ticket], TicketView]) -> Exit:
+    ticket_source.check_id(options.id)
     ray_side.prepare()
     from actors.service import BusyError, ConflictError
 

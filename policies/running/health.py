@@ -166,9 +166,7 @@ def abandoned(record: Record) -> Record:
     return record
 
 
-def adopted(
-    record: Record, circuit: Circuit, retry_at: float, cause: str | None, now: float
-) -> Record | None:
+def adopted(record: Record, circuit: Circuit, retry_at: float, cause: str | None, now: float) -> Record | None:
     """The record after another process told that the circuit opened or closed; None if that changes nothing."""
     if circuit == "open" and retry_at > max(now, record.retry_at if record.circuit == "open" else 0.0):
         return record._replace(

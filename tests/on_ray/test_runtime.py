@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from dataclasses import replace
 
 import pytest
@@ -156,11 +157,13 @@ def test_a_new_policy_is_followed_and_taken_back(runtime: Runtime) -> None:
 
 def test_everybody_hears_of_a_new_policy(runtime: Runtime) -> None:
     events = runtime.events("policy")
+    assert isinstance(events, Generator)
     first = next(events)
     assert (first.topic, first.state) == ("policy", True)
     runtime.replace_policy(POLICY + "\n# another text\n")
     assert next(events).data["number"] > first.data["number"]
     runtime.rollback_policy()
+    events.close()
 
 
 def test_a_decision_explains_itself(runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""Delegated calls in one process: a policy, real model hosts on threads, and a transport that the test governs."""
+"""Delegated calls in one process: a policy, real model hosts on threads, a transport that the test governs."""
 
 from __future__ import annotations
 

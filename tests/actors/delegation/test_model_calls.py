@@ -78,9 +78,7 @@ def test_runs_side_by_side_keep_their_answers_apart(setting: Any) -> None:
     source = F + "(map f (range n (+ n 50)))"
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda n: setting.run(source, args={"n": n}), range(0, 400, 10)))
-    assert [reply.outcome() for reply in replies] == [
-        Vector([*range(n, n + 50)]) for n in range(0, 400, 10)
-    ]
+    assert [reply.outcome() for reply in replies] == [Vector([*range(n, n + 50)]) for n in range(0, 400, 10)]
     assert sum(setting.transport.sizes) == 40 * 50
 
 
@@ -248,7 +246,9 @@ def test_one_failure_in_a_batch_concerns_nobody_else(setting: Any) -> None:
     def odd_ones_fail(replica: str, batch: bytes) -> bytes:
         return encode_replies(
             [
-                TargetFailed("server-error", "odd") if request.args[0] % 2 else InferenceResponse(request.args[0])
+                TargetFailed("server-error", "odd")
+                if request.args[0] % 2
+                else InferenceResponse(request.args[0])
                 for request in decode_requests(batch)
             ]
         )

@@ -191,9 +191,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("damaged", DAMAGED, ids=range(len(DAMAGED)))
-def test_a_damaged_file_is_kept_aside(
-    setting: Setting, damaged: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_is_kept_aside(setting: Setting, damaged: str, caplog: pytest.LogCaptureFixture) -> None:
     setting.file.parent.mkdir(parents=True)
     setting.file.write_text(damaged)
     keeper = setting.keeper()

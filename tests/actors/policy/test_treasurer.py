@@ -124,7 +124,7 @@ DAMAGED = ["", "{", "1", "{}x", '[["day", "acme", 1]]', '[["day", "acme", 1, "5"
 @pytest.mark.parametrize("damaged", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_file_refuses_to_start_and_stays(file: Path, damaged: str) -> None:
     file.write_text(damaged)
-    with pytest.raises(ValueError, match="is damaged: .*; move it away"):
+    with pytest.raises(ValueError, match=r"is damaged: .*; move it away"):
         Treasurer(file)
     assert file.read_text() == damaged
 

@@ -102,10 +102,8 @@ class ScriptedServer:
                 await self._answered(received, reader, writer)
         except _NotHttp:
             writer.write(head(400, {"content-length": "0"}))
-        except asyncio.CancelledError:  # by `stop` alone
-            writer.transport.abort()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):  # or by `stop`
+            writer.transport.abort()  # nobody reads what is left
         finally:
             writer.close()
 

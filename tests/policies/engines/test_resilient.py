@@ -79,6 +79,27 @@ def test_order(
     assert [found.target, *found.chain] == expected
 
 
+STAYING: list[tuple[list[ExecTarget], dict[ExecTarget, TargetState], list[ExecTarget]]] = [
+    ([A, B], {A: DOWN, B: DOWN}, [A, B]),
+    ([A], {A: DOWN}, [A]),
+    ([A, B], {A: DOWN}, [B, A]),
+    ([A, BODY], {A: DOWN}, [BODY]),
+]
+
+
+@pytest.mark.parametrize(("targets", "states", "expected"), STAYING)
+def test_where_nothing_else_is_left_a_plan_may_stay(
+    targets: list[ExecTarget], states: dict[ExecTarget, TargetState], expected: list[ExecTarget]
+) -> None:
+    world = World(now=NOW, targets={target_name(target): state for target, state in states.items()})
+    engine = ResilientEngine(Fixed(*targets), Current(Rulebook(POLICY), world), stays=True)
+    found = engine.plan(CALL)
+    assert [found.target, *found.chain] == expected
+    assert [each.target for each in found.rejected] == [each for each in targets if each in states]
+    if found.target == targets[0]:
+        assert (found.stage, found.reasoning) == ("rule", "rule `r`")
+
+
 def test_the_plan_says_what_is_down() -> None:
     found = plan([A, B], {A: DOWN})
     assert found.stage == "fallback"

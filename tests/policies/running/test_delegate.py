@@ -15,11 +15,12 @@ import rtfs
 from policies.context import DelegationMetadata
 from policies.engines.policy import PolicyEngine
 from policies.engines.standard import standard_engine
-from policies.errors import TargetFailed
+from policies.errors import NotSent, TargetFailed
 from policies.file.load import load_policy
 from policies.plan import DelegationPlan
 from policies.rules.rulebook import Current, Rulebook
 from policies.running import observe
+from policies.running.chain import Attempt
 from policies.running.delegate import PolicyDelegate
 from policies.running.health import CAUSES, HealthTracker
 from policies.running.ledger import Ledger
@@ -128,6 +129,7 @@ class Setting:
         policy: str = ROUTED,
         time: Time | None = None,
         metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
+        before_body: Callable[[str, tuple[Attempt, ...]], None] | None = None,
         **answers: Answer,
     ) -> None:
         self.time = time or Time()
@@ -150,6 +152,7 @@ class Setting:
             observe=self.observed.append,
             audit=self.records.append,
             metadata=metadata,
+            before_body=before_body,
         )
 
     def run(self, text: str, backend: BackendName = "python", context: RuntimeContext | None = None) -> Value:
@@ -186,6 +189,45 @@ def test_what_a_planner_says_reaches_decision_and_audit(
     assert setting.targets.names == names
     reasons = [record.plan.metadata["delegation_metadata"]["reasoning"] for record in setting.records]
     assert reasons == ["tried it yesterday"] * len(names)
+
+
+# ---------------------------------------------------------------- before the body
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_who_is_asked_before_the_body_may_end_the_call(backend: BackendName) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def refuse(symbol: str, history: tuple[Attempt, ...]) -> None:
+        asked.append((symbol, [attempt.cause for attempt in history]))
+        raise errors.BudgetExhausted("deferred", "later")
+
+    setting = Setting(before_body=refuse, a=fails("timeout"), b=fails("crashed"))
+    with pytest.raises(errors.BudgetExhausted):
+        setting.run("(try (do (defn f [x] (* 2 x)) (f 21)) (catch _ e 0))", backend)
+    assert asked == [("f", ["timeout", "crashed"])]
+    (record,) = setting.records  # the audit knows of the call all the same
+    assert record.answered_by == LocalPure()
+    assert {name: setting.health.record(name).in_flight for name in ("remote-a", "remote-b")} == {
+        "remote-a": 0,
+        "remote-b": 0,
+    }
+
+
+def test_who_says_nothing_before_the_body_lets_it_run() -> None:
+    asked: list[str] = []
+    setting = Setting(before_body=lambda symbol, history: asked.append(symbol), a=fails("timeout"), b=gives(2))
+    assert (setting.run(DOUBLED), asked) == (2, [])  # there was an answer
+    setting.targets.answers = {"a": fails("timeout"), "b": fails("timeout")}
+    assert (setting.run(DOUBLED), asked) == (42, ["f"])
+
+
+def test_an_error_of_the_program_itself_is_no_want_of_an_answer() -> None:
+    asked: list[str] = []
+    setting = Setting(before_body=lambda symbol, history: asked.append(symbol), a=breaks(errors.Generic("no")))
+    with pytest.raises(errors.Generic):
+        setting.run(DOUBLED)
+    assert asked == []
 
 
 # ---------------------------------------------------------------- who answers
@@ -446,6 +488,20 @@ def test_a_breaker_opens_and_lets_a_trial_through_later() -> None:
     setting.time.now += 300.0
     assert [linked.run(), linked.run()] == [1, 1]
     assert setting.meter.by_label(observe.FALLBACKS, "cause") == {"auth": 1, "breaker": 1}
+
+
+def test_a_call_that_was_not_sent_says_nothing_about_its_target() -> None:
+    def full(args: tuple[Value, ...]) -> Outcome:
+        raise NotSent("overloaded", "no room here")
+
+    setting = Setting(ROUTED + BUDGET, a=full, b=gives(2))
+    linked = rtfs.compile(DOUBLED).link(setting.delegate)
+    assert [linked.run() for _ in range(10)] == [2] * 10
+    assert setting.targets.names == ["a", "b"] * 10
+    record = setting.health.record("remote-a")
+    assert (record.circuit, record.failures_in_row, record.in_flight, record.window) == ("closed", 0, 0, ())
+    assert setting.observed[0].cause == "overloaded"
+    assert setting.meter.by_label(observe.FALLBACKS, "cause") == {"overloaded": 10}
 
 
 def test_what_a_refused_try_reserved_is_free_again() -> None:

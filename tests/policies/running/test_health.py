@@ -21,12 +21,13 @@ from policies.running.health import (
     Record,
     abandoned,
     admit,
+    adopted,
     cool_down,
     failed,
     state_of,
     succeeded,
 )
-from policies.world import TargetState
+from policies.world import Circuit, TargetState
 
 PLAIN = Health()
 
@@ -323,3 +324,67 @@ def test_targets_are_apart_and_the_next_change_is_known() -> None:
     assert tracker.next_change(10.0) == 300.0
     assert tracker.next_change(300.0) is None
     assert tracker.record("never called") == Record()
+
+
+# ---------------------------------------------------------------- what other processes found out
+
+OPENED = Record(circuit="open", openings=2, cool_down_s=10.0, retry_at=110.0, cause="auth")
+TRYING = Record(circuit="half-open", openings=1, retry_at=160.0, trials=1, in_flight=1)
+
+ADOPTED: list[tuple[Record, tuple[Circuit, float, str | None], tuple[Circuit, float, str | None] | None]] = [
+    (Record(), ("open", 105.0, "timeout"), ("open", 105.0, "timeout")),
+    (Record(), ("open", 105.0, "what nobody knows"), ("open", 105.0, "unknown")),
+    (Record(), ("open", 105.0, None), ("open", 105.0, "unknown")),
+    (Record(), ("open", 100.0, "timeout"), None),  # over already
+    (Record(), ("open", float("nan"), "timeout"), None),
+    (Record(), ("closed", 0.0, None), None),
+    (Record(), ("half-open", 200.0, None), None),
+    (OPENED, ("open", 120.0, "timeout"), ("open", 120.0, "timeout")),  # the longer rest counts
+    (OPENED, ("open", 110.0, "timeout"), None),  # its own news, come back
+    (OPENED, ("open", 105.0, "timeout"), None),
+    (OPENED, ("closed", 0.0, None), ("closed", 0.0, "auth")),
+    (TRYING, ("open", 105.0, "timeout"), ("open", 105.0, "timeout")),
+    (TRYING, ("closed", 0.0, None), ("closed", 0.0, None)),
+]
+
+
+@pytest.mark.parametrize(("before", "told", "expected"), ADOPTED)
+def test_what_is_taken_over_from_others(
+    before: Record,
+    told: tuple[Circuit, float, str | None],
+    expected: tuple[Circuit, float, str | None] | None,
+) -> None:
+    after_ = adopted(before, *told, 100.0)
+    if after_ is None:
+        assert expected is None
+        return
+    assert (after_.circuit, after_.retry_at, after_.cause) == expected
+    assert after_.in_flight == before.in_flight  # calls under way here are still to end
+    assert after_.trials == 0
+    if after_.circuit == "open":
+        assert admit(after_, PLAIN, after_.retry_at - 0.1) is None
+        assert admit(after_, PLAIN, after_.retry_at) is not None
+    else:
+        assert after_.window == ()
+
+
+def test_a_trial_that_fails_after_a_circuit_was_taken_over_rests_longer_than_the_first_time() -> None:
+    record = adopted(Record(), "open", 105.0, "timeout", 100.0)
+    assert record is not None
+    again = call(record, 105.0, "timeout")
+    assert again.retry_at - 105.0 == 2 * COOL_DOWN_S["timeout"]
+
+
+def test_a_tracker_takes_over_without_telling() -> None:
+    told: list[str] = []
+    tracker = HealthTracker(on_change=lambda name, state: told.append(state.circuit))
+    assert tracker.adopt("t", "open", 50.0, "timeout", 10.0)
+    assert not tracker.adopt("t", "open", 50.0, "timeout", 10.0)
+    assert not tracker.admit("t", 49.0)
+    assert tracker.states(20.0)["t"] == TargetState(circuit="open", retry_at=50.0)
+    assert tracker.next_change(20.0) == 50.0
+    assert tracker.adopt("t", "closed", 0.0, None, 20.0)
+    assert tracker.admit("t", 21.0)
+    assert told == []
+    tracker.failed("t", 22.0, "auth")
+    assert told == ["open"]

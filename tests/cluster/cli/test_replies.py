@@ -1,0 +1,76 @@
+"""Replies look like runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actors.evaluator.evaluator import Evaluator
+from actors.requests import RunReply, RunRequest
+from cluster.cli.replies import show_reply, show_ticket
+from rtfs.cli.main import main
+from rtfs.cli.sources import Source
+
+PROGRAMS = [
+    '(println "hello") {:a [1 2.5 "x"]}',
+    "nil",
+    '(print "no line end") 7',
+    '"text"',
+    '(println "before")\n(defn f [x] (/ x 0))\n(f 3)',
+    "(fn [x] x)",
+    "(undefined-thing)",
+]
+
+
+def reply_of(program: str) -> RunReply:
+    """What an evaluator answers, after the way through bytes."""
+    reply = Evaluator().run(RunRequest(source=program, source_name="<expression>"))
+    return RunReply.decode(reply.encode())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_reply_is_shown_as_rtfs_run_shows_the_program(
+    program: str, console: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["run", "-e", program])
+    expected = capsys.readouterr()
+    said = console()
+    assert show_reply(reply_of(program), Source("<expression>", program), said.console) == code
+    assert said.out.getvalue() == expected.out.replace("no line end7", "no line end\n7")
+    assert said.err.getvalue() == expected.err
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_json_has_that_of_rtfs_run_and_more(
+    program: str, console: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["run", "-e", program, "--json"])
+    expected = json.loads(capsys.readouterr().out)
+    said = console(json=True)
+    assert show_reply(reply_of(program), None, said.console, {"job": "j1"}) == code
+    document = json.loads(said.out.getvalue())
+    assert said.err.getvalue() == ""
+    assert {"run_id", "output", "took_ms", "calls", "job"} <= document.keys()
+    for key in expected.keys() - {"command", "type", "error"}:
+        assert document[key] == expected[key], key
+    if "error" in expected:
+        assert document["error"]["code"] == expected["error"]["code"]
+
+
+def test_a_limit_is_told_by_the_exit_code(console: Callable[..., Any]) -> None:
+    from rtfs.errors import BudgetExhausted
+
+    reply = RunReply(run_id="r", status="failed", error=BudgetExhausted("deadline", "1 s"))
+    assert show_reply(reply, None, console().console) == 3
+
+
+def test_a_ticket(console: Callable[..., Any]) -> None:
+    said = console()
+    assert show_ticket("01k", said.console) == 0
+    assert said.out.getvalue() == "01k\n"
+    said = console(json=True)
+    show_ticket("01k", said.console, {"job": "j"})
+    assert json.loads(said.out.getvalue())["ticket"] == "01k"
