@@ -86,7 +86,7 @@ class ActiveRun:
             LimitError: it is to be run again later, and would do it twice.
         """
         if self.deferral is not None:
-            pass
+            raise self.defer(self.deferral)
         self.had_effects = True
 
     def add(self, record: CallRecord) -> None:

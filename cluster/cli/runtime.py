@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cluster.cli import place, ray_side
 from cluster.cli.actions import Action, Actions
 from cluster.cli.connecting import add_runtime, address_of, checked_name, connected, usable
+from cluster.cli.serve import add_evaluators
 from cluster.cli.ticket_text import aligned
 from policies.cli import files
 from rtfs.cli import options as common
@@ -185,9 +186,7 @@ def _parse_start(argv: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--policy", metavar="FILE", help="where calls run (default: ./delegation.toml, if there is one)"
     )
-    parser.add_argument(
-        "--evaluators", type=int, default=2, metavar="N", help="processes that run programs (default: 2)"
-    )
+    add_evaluators(parser.add_argument)
     parser.add_argument("--state-dir", metavar="DIR", help="where state is kept, in a folder for each runtime")
     return parser.options(argv)
 
@@ -196,8 +195,6 @@ def _start(options: Namespace, console: Console) -> Exit:
     from policies.errors import PolicyFileError
 
     name = checked_name(options.name)
-    if not 1 <= options.evaluators <= 1_000:
-        raise UsageError(f"--evaluators takes a number from 1 to 1000, got {options.evaluators}")
     address = address_of(options, os.environ)
     ray_side.prepare()
     ray_side.check_address(address)

@@ -41,9 +41,7 @@ def parse(argv: Sequence[str]) -> Namespace:
     add("--policy", metavar="FILE", help="where calls run (default: ./delegation.toml, if there is one)")
     add("--address", metavar="HOST:PORT", help="a Ray cluster, or `auto` (default: starts Ray on this machine)")
     add_name(add)
-    add(
-        "--evaluators", type=_evaluators, default=2, metavar="N", help="processes that run tickets (default: 2)"
-    )
+    add_evaluators(add)
     add("--state-dir", metavar="DIR", help="where state is kept, in a folder for each runtime")
     add("--no-jobs", action="store_true", help="without Ray's dashboard and job server: no `rtfs submit`")
     add_tokens(parser)
@@ -213,6 +211,12 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:6]) < 65_536):
         raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got `{text[:40]}`")
     return int(text)
+
+
+def add_evaluators(add: Callable[..., object]) -> None:
+    """The option `--evaluators`."""
+    text = "processes that run programs, beside the one that answers HTTP (default: %(default)s)"
+    add("--evaluators", type=_evaluators, default=2, metavar="N", help=text)
 
 
 def _evaluators(text: str) -> int:

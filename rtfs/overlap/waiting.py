@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 
 from rtfs.overlap.current import current_part, look_with
 from rtfs.overlap.part import Part, Wait
@@ -89,6 +88,8 @@ def _cancelled(part: Part, cancel: Callable[[], None]) -> None:
 
 
 def _blocked(start: Start, timeout_s: float | None, part: Part | None = None) -> bool:
+    from queue import Empty, SimpleQueue
+
     told: SimpleQueue[bool] = SimpleQueue()
 
     def stopped() -> None:

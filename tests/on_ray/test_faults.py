@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import ray
-from ray_parts import Killer, until
+from ray_parts import POLICY, Killer, until
 
 from actors import Runtime, names
 from actors.service import SubmitOptions
+from actors.ticket_handle import AsyncTicket, Ticket
 from rtfs import errors
 from rtfs.security import RuntimeContext
 
 TICKETS = 1_000
-PROGRAM = "(defn echo-it [x] x) (defn work [n] (reduce + (map echo-it (range n)))) [n (work 4)]"
+#: twenty slow calls, one after the other: a thousand of these keep the runtime busy while its parts die
+PROGRAM = """
+(defn slow-it [x] x) (defn echo-it [x] x)
+[n (loop [i 0 m n] (if (< i 20) (recur (+ i 1) (slow-it m)) m)) (reduce + (map echo-it (range 4)))]
+"""
 
 
 def test_a_thousand_tickets_survive_the_death_of_every_part(runtime: Runtime, killer: Killer) -> None:
-    tickets = [runtime.submit(PROGRAM, SubmitOptions(deadline_s=110), args={"n": n}) for n in range(TICKETS)]
+    tickets = submitted(runtime, PROGRAM, TICKETS)
+    waiting, running = counts(runtime)
+    assert waiting + running == TICKETS  # none has ended yet
     killed: list[tuple[str, int]] = []
     for name in (names.evaluator(0), names.TICKETS, names.POLICY, names.CONTROL, names.evaluator(1)):
         killed.append((name, killer.kill(name)))
-    _kill_model("model-echo-0", runtime)
+    _kill_model("model-slow-0", runtime)
     results = [ticket.result(timeout=110) for ticket in tickets]
-    assert [list(result) for result in results] == [[n, 6] for n in range(TICKETS)]
+    assert [list(result) for result in results] == [[n, n, 6] for n in range(TICKETS)]
     for name, old in killed:
         killer.wait_for(name, old)
     until(lambda: runtime.status().ready)
+
+
+def submitted(runtime: Runtime, source: str, number: int) -> list[Ticket]:
+    """So many tickets, all at the same time; `n` tells them apart."""
+
+    async def all_of_them() -> list[AsyncTicket]:
+        queue = SubmitOptions(deadline_s=110)
+        return await asyncio.gather(*[runtime.aio.submit(source, queue, args={"n": n}) for n in range(number)])
+
+    return [Ticket(ticket, runtime._wait) for ticket in asyncio.run(all_of_them())]
+
+
+def counts(runtime: Runtime) -> tuple[int, int]:
+    """How many tickets wait, and how many run."""
+    return ray.get(ray.get_actor(names.TICKETS, namespace=runtime.spec.namespace).counts.remote())
 
 
 def _kill_model(prefix: str, runtime: Runtime) -> None:
@@ -66,8 +90,6 @@ def test_an_evaluator_takes_only_its_own_runs_with_it(runtime: Runtime, killer: 
 
 
 def test_a_call_whose_evaluator_dies_is_made_again(runtime: Runtime, killer: Killer) -> None:
-    import threading
-
     replies = []
     source = "(thread/sleep 1500) :slept"
     threads = [threading.Thread(target=lambda: replies.append(runtime.run(source))) for _ in range(4)]
@@ -111,3 +133,33 @@ os.kill(os.getpid(), 9)
     assert done.returncode == -signal.SIGKILL, done.stderr
     ids = done.stdout.split()
     assert [runtime.ticket(each).result(timeout=60) for each in ids] == list(range(50))
+
+
+NODES = """
+import sys
+from pathlib import Path
+from ray.cluster_utils import Cluster
+from actors import Runtime
+
+folder = Path(sys.argv[1])
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "resources": {"rtfs_state": 1}})
+worker = cluster.add_node(num_cpus=2)
+cluster.wait_for_nodes()
+where = {"address": cluster.address, "state_dir": folder, "state_resource": "rtfs_state"}
+with Runtime.start(folder / "delegation.toml", evaluators=4, **where) as rt:
+    source = "(defn slow-it [x] x) (slow-it (slow-it n))"
+    tickets = [rt.submit(source, args={"n": n}) for n in range(300)]
+    cluster.remove_node(worker, allow_graceful=False)
+    assert [ticket.result(timeout=80) for ticket in tickets] == list(range(300))
+    print("all of them")
+"""
+
+
+@pytest.mark.timeout(200)
+def test_the_death_of_a_node_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "delegation.toml").write_text(POLICY, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", NODES, str(tmp_path)], capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.endswith("all of them\n")
