@@ -83,7 +83,7 @@ def _interned(kind: type[_Interned], name: str) -> _Interned:
 
 
 class _Stored:
-    """Collections are pickled as the bytes of `rtfs.ir_codec`, whatever they share and however deep they are."""
+    """Collections are pickled as the bytes of `rtfs.ir_codec`, whatever they share and however deep."""
 
     __slots__ = ()
 

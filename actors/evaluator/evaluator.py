@@ -45,6 +45,8 @@ _log = logging.getLogger("rtfs.evaluator")
 #: programs that are kept linked, and the longest text of one, characters
 MOST_PROGRAMS: Final = 256
 LONGEST_KEPT: Final = 1 << 18
+#: runs that were cancelled and are not here, of which that is remembered
+_MOST_CANCELLED: Final = 1024
 
 type Capabilities = Mapping[str, Capability | Callable[..., Value]]
 #: a context around each run, such as a span of a trace
@@ -94,6 +96,8 @@ class Evaluator:
         self._told = ended
         self._programs: OrderedDict[tuple[object, ...], LinkedProgram] = OrderedDict()
         self._active: dict[str, ActiveRun] = {}
+        #: runs that were cancelled before they came here, and why
+        self._cancelled: OrderedDict[str, str] = OrderedDict()
         self._ended: dict[Status, int] = {}
         self._lock = threading.Lock()
 
@@ -111,6 +115,9 @@ class Evaluator:
             if request.run_id in self._active:
                 return _failed(request, errors.InvalidArgument(f"a run `{request.run_id}` is under way"), 0.0)
             self._active[request.run_id] = active
+            cancelled = self._cancelled.pop(request.run_id, None)
+        if cancelled is not None:
+            active.cancel(cancelled)
         try:
             with active, self._around(request):
                 reply = self._run(active, began)
@@ -123,11 +130,14 @@ class Evaluator:
         return reply
 
     def cancel(self, run_id: str, reason: str = "cancelled") -> bool:
-        """Stop a run; whether it was under way."""
+        """Stop a run; whether it was under way. One that is still on its way here is stopped when it begins."""
         with self._lock:
             active = self._active.get(run_id)
-        if active is None:
-            return False
+            if active is None:
+                self._cancelled[run_id] = reason
+                if len(self._cancelled) > _MOST_CANCELLED:
+                    self._cancelled.popitem(last=False)
+                return False
         active.cancel(reason)
         return True
 

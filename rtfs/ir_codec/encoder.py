@@ -38,7 +38,7 @@ def encode_value(value: Value) -> bytes:
     return b"".join((VALUE_MAGIC, *_written(value)))
 
 
-def _written(root: Any) -> tuple[bytes, bytes]:
+def _written(root: Any) -> tuple[bytearray, bytearray]:
     """The table of strings, and the operations."""
     encoder = _Encoder()
     encoder.write(root)

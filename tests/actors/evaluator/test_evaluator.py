@@ -161,6 +161,15 @@ def test_a_run_is_cancelled_before_it_begins() -> None:
     assert "nobody waits" in reply.error.text()
 
 
+def test_a_run_that_is_on_its_way_is_cancelled_when_it_comes(evaluator: Evaluator) -> None:
+    request = RunRequest(source="1")
+    assert not evaluator.cancel(request.run_id, "nobody waits")
+    reply = evaluator.run(request)
+    assert (reply.status, evaluator.run(RunRequest(source="1")).status) == ("cancelled", "completed")
+    assert "nobody waits" in str(reply.error)
+
+
+
 @pytest.mark.parametrize(
     "source", ["(call :t.tell) " + SPIN, "(call :t.tell) (call :ccos.system.sleep-ms 60000)"]
 )
