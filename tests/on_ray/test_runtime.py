@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import ray
@@ -175,3 +177,14 @@ def test_types_are_checked_on_both_ways(runtime: Runtime) -> None:
     reply = runtime.run('(defn echo-it [x : string] : [:enum :a :b] :b) (echo-it "text")')
     assert reply.outcome() is Keyword.of("b")
     assert "bad-reply" in reply.calls[0].reason
+
+
+def test_the_example_of_the_readme(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "README.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Runtime" in block]
+    shown = re.findall(r"^    (.*?)  # (\d+)$", code, re.MULTILINE)
+    assert [value for _, value in shown] == ["42", "499500"]
+    checked = re.sub(r"^    (.*?)  # (\d+)$", r"    assert \1 == \2", code, flags=re.MULTILINE)
+    monkeypatch.chdir(root)
+    exec(checked, {})
