@@ -27,7 +27,7 @@ bench: setup     ## how fast it is, beside its peers; some ten minutes
 	.venv/bin/python benchmarks/decisions.py
 	.venv/bin/python benchmarks/routing.py
 	.venv/bin/python benchmarks/delegated.py
-	.venv/bin/python benchmarks/http.py
+	.venv/bin/python benchmarks/serving.py
 
 docs: setup      ## write docs/library.md anew from the library
 	.venv/bin/python scripts/gen-docs

@@ -8,6 +8,7 @@ tenth of a millisecond a call.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -31,11 +32,15 @@ from actors.outbox import Outbox
 from actors.policy.state import MoneyRefusal, MoneyRequest
 from policies.errors import TargetFailed
 from rtfs.overlap import wait_for
+from rtfs.run import poll
 
 _log = logging.getLogger("rtfs.runtime")
 
 #: an actor that does not answer a question that it can answer at once is not there, seconds
 PATIENCE_S: Final = 10.0
+
+#: how long a thread that holds on for an answer goes without a look at its run's limits, seconds
+_LOOK_UP_S: Final = 0.02
 
 #: what a call raises while its actor is away
 AWAY: Final = (RayActorError, GetTimeoutError, PendingCallsLimitExceeded)
@@ -157,6 +162,28 @@ class ModelTransport:
             answered(error)
             return
         told(ref, answered)
+
+    def exchange(self, replica: str, batch: bytes, timeout_s: float) -> bytes | TargetFailed:
+        """Send a batch and wait for the answer, holding the thread.
+
+        Raises:
+            LimitError: the run must stop.
+        """
+        end = time.monotonic() + timeout_s
+        try:
+            ref = self._actors.get(replica).infer.remote(batch)
+            while True:
+                left_s = end - time.monotonic()
+                try:
+                    answer: bytes = ray.get(ref, timeout=max(0.0, min(left_s, _LOOK_UP_S)))
+                    return answer
+                except GetTimeoutError:
+                    poll()
+                    if left_s <= _LOOK_UP_S:
+                        return TargetFailed("timeout", f"no answer within {timeout_s:g} s")
+        except (RayError, ValueError) as error:
+            self._actors.forget(replica)
+            return failure_of(error, f"the model's actor `{replica}`")
 
     def cancel(self, replica: str, ids: Sequence[str]) -> None:
         """Say that nobody waits for these requests any more."""

@@ -12,7 +12,7 @@ from actors import Runtime, names
 from actors.control.spec import MOST_RUNS
 from actors.evaluator.connected import ConnectedEvaluator
 from actors.evaluator.evaluator import EvaluatorBusy
-from actors.ray_service import RayService, with_trace
+from actors.ray_service import RayService, RuntimeGone, with_trace
 from actors.requests import RunReply, RunRequest
 from actors.service import BusyError, RuntimeStatus
 
@@ -79,13 +79,16 @@ async def http_service(
     name = namespace or names.DEFAULT_RUNTIME
 
     def started() -> tuple[str, int]:
-        runtime = Runtime.start(
-            policy,
-            name=name,
-            state_dir=state_dir,
-            evaluators=evaluators,
-            detached=True,
-        )
+        try:
+            runtime = Runtime.connect(name=name)  # whatever policy lies here, it has one
+        except RuntimeGone:
+            runtime = Runtime.start(
+                policy,
+                name=name,
+                state_dir=state_dir,
+                evaluators=evaluators,
+                detached=True,
+            )
         return runtime.spec.namespace, runtime.spec.evaluators
 
     loop = asyncio.get_running_loop()

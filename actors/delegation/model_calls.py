@@ -27,7 +27,7 @@ from policies.errors import NotSent, TargetFailed
 from policies.running.runner import Allowance, Outcome
 from rtfs.delegation import ExecTarget, FunctionInfo, LocalModel
 from rtfs.errors import StorageError
-from rtfs.overlap import wait_for, when_idle
+from rtfs.overlap import nothing_overlaps, wait_for, when_idle
 from rtfs.values import Value
 
 #: requests in one batch: as many as make the cost of a message small beside that of its contents
@@ -47,6 +47,13 @@ class Transport(Protocol):
 
     def send(self, replica: str, batch: bytes, done: Done) -> None:
         """Send a batch. Never raises: what goes wrong is told to `done`."""
+
+    def exchange(self, replica: str, batch: bytes, timeout_s: float) -> bytes | TargetFailed:
+        """Send a batch and wait for the answer, holding the thread: faster where nothing else could use it.
+
+        Raises:
+            LimitError: the run must stop.
+        """
 
     def cancel(self, replica: str, ids: Sequence[str]) -> None:
         """Say that nobody waits for these requests any more."""
@@ -92,7 +99,10 @@ class ModelCalls:
             nonlocal asked
             asked = made = _Asked(request, wake)
             self._gather(made)
-            when_idle(self.send)
+            if nothing_overlaps():
+                self.send(holding_s=request.timeout_s)
+            else:
+                when_idle(self.send)
             return lambda: self._give_up(made)
 
         in_time = wait_for(start, request.timeout_s)
@@ -116,14 +126,14 @@ class ModelCalls:
         asked.reply = NotSent("overloaded", detail)
         asked.wake()
 
-    def send(self) -> None:
-        """Send what has gathered."""
+    def send(self, *, holding_s: float | None = None) -> None:
+        """Send what has gathered; with `holding_s` wait for the answers that long before anything else."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
         for first in range(0, len(gathered), MOST_IN_BATCH):
-            self._send(gathered[first : first + MOST_IN_BATCH])
+            self._send(gathered[first : first + MOST_IN_BATCH], holding_s)
 
-    def _send(self, batch: list[_Asked]) -> None:
+    def _send(self, batch: list[_Asked], holding_s: float | None = None) -> None:
         try:
             data = encode_requests([each.request for each in batch])
         except StorageError as error:
@@ -136,7 +146,24 @@ class ModelCalls:
         name, replica = found
         for each in batch:
             each.replica = name
-        self.transport.send(name, data, lambda answer: self._answered(replica, batch, answer))
+        if holding_s is None:
+            self.transport.send(name, data, lambda answer: self._answered(replica, batch, answer))
+        else:
+            self._exchange(replica, name, data, batch, holding_s)
+
+    def _exchange(
+        self, replica: _Replica, name: str, data: bytes, batch: list[_Asked], holding_s: float
+    ) -> None:
+        answer: bytes | TargetFailed = TargetFailed("cancelled", "nobody waits for the answer any more")
+        try:
+            answer = self.transport.exchange(name, data, holding_s)
+            if isinstance(answer, TargetFailed) and answer.cause == "timeout":
+                self.transport.cancel(name, [each.request.id for each in batch])
+        except BaseException:  # the run must stop
+            self.transport.cancel(name, [each.request.id for each in batch])
+            raise
+        finally:
+            self._answered(replica, batch, answer)
 
     def _one_by_one(self, batch: list[_Asked], error: StorageError) -> None:
         """Something in the batch cannot be sent: that request fails, the others go by themselves."""

@@ -47,6 +47,9 @@ def encode_requests(requests: Sequence[InferenceRequest]) -> bytes:
     Raises:
         StorageError: an argument has no meaning elsewhere, a function say, or the batch is too large.
     """
+    if len(requests) == 1:
+        (function, args, *fields) = requests[0]
+        return _sealed(_REQUESTS, 1, list(args), [0, len(args), *fields], [function.encoded])
     functions, args, *plain = zip(*requests, strict=True) if requests else _NO_REQUESTS
     facts: dict[bytes, int] = {}
     which = [facts.setdefault(function.encoded, len(facts)) for function in functions]
@@ -62,6 +65,10 @@ def decode_requests(data: bytes) -> list[InferenceRequest]:
         StorageError: the bytes are damaged, or no batch of requests.
     """
     count, values, head, told = _read(data, _REQUESTS)
+    if count == 1 and len(told) == 1 and _is_one(head, _OF_REQUEST):
+        which, arity, *fields = head
+        if which == 0 and arity == len(values) and _SCALARS.issuperset(map(type, fields[-1].values())):
+            return [InferenceRequest(_facts(told[0]), tuple(values), *fields)]
     which, arities, *plain = _columns(head, count, _OF_REQUEST)
     _check_tables(plain[-1], _SCALARS)
     functions = [_facts(section) for section in told]
@@ -118,6 +125,9 @@ def _sendable(reply: Reply) -> Reply:
 
 
 def _encoded_replies(replies: Sequence[Reply]) -> bytes:
+    if len(replies) == 1 and isinstance(replies[0], InferenceResponse):
+        value, *fields = replies[0]
+        return _sealed(_REPLIES, 1, [value], [True, *fields, *_NO_FAILURES])
     answers = [each for each in replies if isinstance(each, InferenceResponse)]
     failed = [each for each in replies if isinstance(each, TargetFailed)]
     failures = [(each.cause, each.detail, each.retry_after_s, each.cost_usd) for each in failed]
@@ -134,11 +144,14 @@ def decode_replies(data: bytes) -> list[Reply]:
         StorageError: the bytes are damaged, or no batch of replies.
     """
     count, values, head, _ = _read(data, _REPLIES)
+    end = 1 + len(_OF_ANSWER)
+    one = head[1:end]
+    if count == len(values) == 1 and head[0] is True and _is_one(one, _OF_ANSWER) and _is_whole(one[_USAGE]):
+        return [InferenceResponse(values[0], *one)]
     (ok,) = _columns(head[:1], count, _OF_REPLY)
     answers = sum(ok)
     if len(values) != answers:
         raise _damaged("answers and their values do not add up")
-    end = 1 + len(_OF_ANSWER)
     plain = _columns(head[1:end], answers, _OF_ANSWER)
     _check_tables(plain[_USAGE], _WHOLE)
     good = map(InferenceResponse._make, zip(values, *plain, strict=True))
@@ -162,7 +175,14 @@ _OPTIONAL: _Kinds = frozenset({float, int, NoneType})
 _WHOLE: _Kinds = frozenset({int})
 _TABLE: _Kinds = frozenset({dict})
 #: what each part of a function's facts, or each column, may hold
-_OF_FUNCTION: Final = (_TEXT, _TEXT | {NoneType}, {Vector}, {Vector}, _TEXT, {Map})
+_OF_FUNCTION: Final[tuple[_Kinds, ...]] = (
+    _TEXT,
+    _TEXT | {NoneType},
+    frozenset({Vector}),
+    frozenset({Vector}),
+    _TEXT,
+    frozenset({Map}),
+)
 _OF_REQUEST: Final = (_WHOLE, _WHOLE, _TEXT, _NUMBER, _OPTIONAL, _TEXT, _TEXT, _TABLE)
 _OF_REPLY: Final = (frozenset({bool}),)
 _OF_ANSWER: Final = (_TEXT | {NoneType}, _OPTIONAL, _NUMBER, _TABLE, _OPTIONAL, _TEXT)
@@ -197,6 +217,17 @@ def _columns(head: list[Any], count: int, kinds: Sequence[_Kinds]) -> list[list[
             raise _damaged("a column that holds something else, or too little, or too much")
         made.append(column)
     return made
+
+
+def _is_one(head: list[Any], kinds: Sequence[_Kinds]) -> bool:
+    """Whether `head` is what one item has in each column: a single call pays for no columns."""
+    return len(head) == len(kinds) and all(
+        type(each) in allowed for each, allowed in zip(head, kinds, strict=True)
+    )
+
+
+def _is_whole(table: dict[str, Any]) -> bool:
+    return _WHOLE.issuperset(map(type, table.values()))
 
 
 def _check_tables(tables: list[dict[str, Any]], kinds: _Kinds) -> None:
@@ -234,9 +265,15 @@ def _written(
 ) -> bytes:
     if count > MOST_IN_BATCH:
         raise StorageError(f"expected at most {MOST_IN_BATCH} items in a batch, got {count}")
+    return _sealed(magic, count, values, list(map(_packed, columns)), further)
+
+
+def _sealed(
+    magic: bytes, count: int, values: list[Value], columns: list[Any], further: Iterable[bytes] = ()
+) -> bytes:
     is_plain = _PLAIN.issuperset(map(type, values))
     try:
-        head = _WRITE([count, values if is_plain else None, *map(_packed, columns)])
+        head = _WRITE([count, values if is_plain else None, *columns])
     except (TypeError, ValueError) as error:
         raise StorageError("an option, or a count of use, is no text, number, true, false or nil") from error
     parts = [magic]

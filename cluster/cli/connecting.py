@@ -10,15 +10,20 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from actors.names import DEFAULT_RUNTIME, namespace
 from cluster.cli import place, ray_side
+from policies.cli.files import BUILT_IN
 from rtfs.cli import options as common
 from rtfs.cli.console import UsageError
 
 if TYPE_CHECKING:
     from actors.runtime import Runtime
+
+
+_TOKEN: Final = "bring its ~/.ray/auth_token here, or set RAY_AUTH_TOKEN; RAY_AUTH_MODE=token has it used"
 
 
 class NoRuntime(UsageError):
@@ -50,6 +55,11 @@ def checked_name(name: str) -> str:
     return name
 
 
+def policy_name(source: str) -> str:
+    """How messages call the policy from `source`."""
+    return "built in" if Path(source).name == BUILT_IN else source
+
+
 def address_of(options: Namespace, environ: Mapping[str, str]) -> str:
     """The address of the cluster that the options and the environment name; `auto`: none."""
     named: str | None = options.address or environ.get("RAY_ADDRESS")
@@ -69,6 +79,8 @@ def connected(options: Namespace) -> Runtime:
     name = checked_name(options.name)
     address = address_of(options, os.environ)
     ray_side.prepare()
+    if address == "local":  # a Ray that is started by whoever asks
+        raise NoRuntime(f"no runtime `{name}` runs on a Ray of our own", hint="--address names another")
     ray_side.check_address(address)
     from actors.ray_service import RuntimeGone
     from actors.runtime import Runtime
@@ -83,7 +95,10 @@ def connected(options: Namespace) -> Runtime:
         ) from None
     except ConnectionError as error:
         if address != "auto":
-            raise UsageError(f"the Ray cluster at {address} cannot be used: {error}") from None
+            raise UsageError(
+                f"the Ray cluster at {address} cannot be used: {error}",
+                hint=f"if it asks for a token: {_TOKEN}",
+            ) from None
         raise NoRuntime(
             "no Ray cluster runs on this machine",
             hint="`rtfs serve` starts one; --address HOST:PORT names one elsewhere",
@@ -97,17 +112,17 @@ def translated() -> Iterator[None]:
     Raises:
         UsageError, ConnectionError.
     """
+    ray_side.prepare()
     from ray.exceptions import AuthenticationError, RayError
 
     refused = "the Ray cluster asks for its token, and did not get the right one"
-    hint = "bring its ~/.ray/auth_token here, or set RAY_AUTH_TOKEN; RAY_AUTH_MODE=token has it used"
     try:
         yield
     except AuthenticationError:
-        raise UsageError(refused, hint=hint) from None
+        raise UsageError(refused, hint=_TOKEN) from None
     except ConnectionError as error:
         if isinstance(error.__cause__, AuthenticationError):
-            raise UsageError(refused, hint=hint) from None
+            raise UsageError(refused, hint=_TOKEN) from None
         raise
     except (TimeoutError, RayError) as error:
         raise UsageError(str(error)) from error

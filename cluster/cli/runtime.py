@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cluster.cli import place, ray_side
 from cluster.cli.actions import Action, Actions
-from cluster.cli.connecting import add_runtime, address_of, checked_name, connected, usable
+from cluster.cli.connecting import add_runtime, address_of, checked_name, connected, policy_name, usable
 from cluster.cli.serve import add_evaluators
 from cluster.cli.ticket_text import aligned
 from policies.cli import files
@@ -48,7 +48,7 @@ def _status(options: Namespace, console: Console) -> Exit:
             console.show_text(line)
         console.say("")
         console.show_text(f"tickets  {waiting} waiting, {running} running")
-        console.show_text(f"policy   {policy.source}, version {policy.version[:12]}, number {policy.number}")
+        console.show_text(f"policy   {_named(policy)}")
         console.show_text(f"state    {runtime.spec.state_dir}")
         if not status.ready:
             console.note("the runtime is not ready")
@@ -159,7 +159,7 @@ def _show_change(change: PolicyChange, console: Console) -> Exit:
         for line in change.problems or change.changes:
             console.show_text(line)
         policy = change.policy
-        now = f"{policy.source}, version {policy.version[:12]}, number {policy.number}"
+        now = _named(policy)
         if change.problems:
             console.note(f"refused; in force is still {now}")
         else:
@@ -171,6 +171,10 @@ def _show_change(change: PolicyChange, console: Console) -> Exit:
         "problems": list(change.problems),
     }
     return console.finish(Exit.PROGRAM_ERROR if change.problems else Exit.VALUE, fields)
+
+
+def _named(policy: PolicyView) -> str:
+    return f"{policy_name(policy.source)}, version {policy.version[:12]}, number {policy.number}"
 
 
 def _described(policy: PolicyView) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def _start(options: Namespace, console: Console) -> Exit:
     except PolicyFileError as error:
         return files.refuse(error.problems, console)
     if not console.json:
-        console.note(f"the runtime `{name}` runs: policy {policy.source}, state in {folder}")
+        console.note(f"the runtime `{name}` runs: policy {policy_name(policy.source)}, state in {folder}")
     return console.finish(Exit.VALUE, {"name": name, "policy": _described(policy), "state_dir": folder})
 
 

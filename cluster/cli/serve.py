@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cluster.cli import place, ray_side
-from cluster.cli.connecting import add_name, checked_name
+from cluster.cli.connecting import add_name, checked_name, policy_name
 from cluster.cli.tokens import add_tokens, tokens_file
 from rtfs.cli import options as common
 from rtfs.cli.console import Console, Exit, UsageError
@@ -53,8 +53,11 @@ def execute(options: Namespace, console: Console) -> Exit:
     from policies.cli.files import refuse
     from policies.errors import PolicyFileError
 
-    wish = _wish(options)
     began = time.monotonic()
+    try:
+        wish = _wish(options)
+    except PolicyFileError as error:
+        return refuse(error.problems, console)
     with ray_side.quiet():
         from cluster.cli.serving import bounded_end, end_when_told, served
 
@@ -72,9 +75,13 @@ def execute(options: Namespace, console: Console) -> Exit:
 
 
 def _wish(options: Namespace) -> Wish:
-    """What is asked for, as far as it can be checked before anything is started. Raises UsageError."""
+    """What is asked for, as far as it can be checked before anything is started.
+
+    Raises:
+        UsageError, PolicyFileError.
+    """
     checked_name(options.name)
-    _check_policy(options.policy)
+    _check_policy(options)
     tokens = tokens_file(options.tokens, os.environ)
     _check_host(options.host, tokens)
     _check_free(options)
@@ -96,11 +103,14 @@ def _wish(options: Namespace) -> Wish:
     )
 
 
-def _check_policy(path: str | None) -> None:
-    if path is not None and not Path(path).is_file():
-        from rtfs.cli.sources import read_program
+def _check_policy(options: Namespace) -> None:
+    """The policy can be used, if it will be: a runtime that is there has one."""
+    from policies.cli import files
 
-        read_program(path)  # says what is wrong with it, and names the nearest file
+    if options.policy == "-":
+        raise UsageError("the policy of a runtime has to be a file: what it names lies beside it")
+    if options.policy is not None or (options.address is None and os.path.exists(files.DEFAULT)):
+        files.policy_in(options.policy or files.DEFAULT)
 
 
 def _check_host(host: str, tokens: Path) -> None:
@@ -182,7 +192,7 @@ def _lines(what: Served, wish: Wish, needs_token: bool) -> Iterator[str]:
     yield f"    -H 'content-type: application/json' -d {shlex.quote(_BODY)}"
     yield ""
     yield f"  tokens   {tokens}"
-    yield f"  policy   {what.policy}, version {what.version[:12]}"
+    yield f"  policy   {policy_name(what.policy)}, version {what.version[:12]}"
     yield f"  state    {what.state_dir}"
     yield f"  tickets  rtfs tickets list{named}"
     if what.jobs:

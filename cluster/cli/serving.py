@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 START_S: Final = 180.0
 #: for all of it to end
 END_S: Final = 30.0
+#: times that Ray is started, until it starts
+_ATTEMPTS: Final = 2
 #: as long as the endpoint is not ready it is asked again after this, seconds
 _PAUSE_S: Final = 0.2
 
@@ -153,12 +155,29 @@ def _ray(wish: Wish, say: Callable[[str], None]) -> Iterator[str]:
         _lead_jobs_here()
         options = {"address": "local", "include_dashboard": wish.jobs, "dashboard_host": "127.0.0.1"}
     try:
-        context: Any = ray.init(**options, log_to_driver=False, configure_logging=False)
+        context = _init(options, say)
         end_when_told()  # Ray has put a handler of its own in place
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
     finally:
         with ray_side.silent():
             ray.shutdown()
+
+
+def _init(options: Mapping[str, Any], say: Callable[[str], None]) -> Any:
+    """Start Ray, or connect to it; what Ray tells of it. Raises UsageError, ConnectionError."""
+    import ray
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return ray.init(**options, log_to_driver=False, configure_logging=False)
+        except ConnectionError:
+            raise
+        except Exception as error:  # where a process of its own does not come up in time it raises a bare one
+            ray.shutdown()
+            if attempt == _ATTEMPTS:
+                raise UsageError(f"Ray could not be started: {error}", hint="rtfs doctor --start") from error
+            say("Ray did not start, as it happens on a busy machine; trying again …")
+    raise AssertionError("unreachable")
 
 
 def _lead_jobs_here() -> None:

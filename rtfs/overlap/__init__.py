@@ -6,6 +6,6 @@ the thread lets the next part go on. Whoever makes parts wait, such as the stub 
 """
 
 from rtfs.overlap.current import in_hub
-from rtfs.overlap.waiting import overlapping, wait, wait_for, when_idle
+from rtfs.overlap.waiting import nothing_overlaps, overlapping, wait, wait_for, when_idle
 
-__all__ = ["in_hub", "overlapping", "wait", "wait_for", "when_idle"]
+__all__ = ["in_hub", "nothing_overlaps", "overlapping", "wait", "wait_for", "when_idle"]

@@ -128,6 +128,12 @@ class Hub:
         self._timers_made += 1
         heappush(self._timers, (when, self._timers_made, waiting))
 
+    def has_only(self, part: Part) -> bool:
+        """Whether no other part has begun, and none would if this one waited."""
+        if part.forks or part.serves is not None or self.ready:
+            return False
+        return len(self.parts) == 1 and part in self.parts
+
     def tell_idle(self) -> None:
         """Call those who wait for all parts to wait."""
         while self.idle:

@@ -117,6 +117,15 @@ def _blocked(start: Start, timeout_s: float | None, part: Part | None = None) ->
     return True
 
 
+def nothing_overlaps() -> bool:
+    """Whether no other part of this thread could go on while the one under way waits.
+
+    Whoever has a faster way to wait that holds the thread may then take it.
+    """
+    part = current_part()
+    return part is None or bool(part.alone) or part.hub.has_only(part)
+
+
 def when_idle(callback: Callable[[], None]) -> None:
     """Call `callback` once, on this thread, when every part waits: all that could start has started.
 

@@ -22,6 +22,7 @@ from actors.policy.state import PolicyState
 from actors.requests import RunReply, RunRequest
 from policies.errors import TargetFailed
 from policies.running.runner import Clock
+from rtfs.overlap import wait_for
 
 #: longest wait for something that has to happen
 PATIENCE_S = 20.0
@@ -58,6 +59,20 @@ class Threads:
 
     def replicas(self, model: str) -> Sequence[str]:
         return self.names
+
+    def exchange(self, replica: str, batch: bytes, timeout_s: float) -> bytes | TargetFailed:
+        found: list[bytes | TargetFailed] = []
+
+        def start(wake: Callable[[], None]) -> None:
+            def done(answer: bytes | TargetFailed) -> None:
+                found.append(answer)
+                wake()
+
+            self.send(replica, batch, done)
+
+        if not wait_for(start, timeout_s):
+            return TargetFailed("timeout", "too late")
+        return found[0]
 
     def send(self, replica: str, batch: bytes, done: Done) -> None:
         requests = decode_requests(batch)

@@ -194,7 +194,7 @@ def test_what_was_never_sent_is_not_taken_back_from_anybody(
 ) -> None:
     calls = ModelCalls("echo", setting.transport)
     request = InferenceRequest(FunctionFacts(symbol="f"), (5,), id="x", timeout_s=0.01)
-    monkeypatch.setattr(ModelCalls, "send", lambda self: None)
+    monkeypatch.setattr(ModelCalls, "send", lambda self, **how: None)
     with pytest.raises(TargetFailed) as caught:
         calls.ask(request)
     assert caught.value.cause == "timeout"

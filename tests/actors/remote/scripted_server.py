@@ -81,8 +81,10 @@ class ScriptedServer:
         server = loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", self.port))
         loop.call_soon(ready.set)
         loop.run_forever()
-        server.close()
+        for listening in server.sockets:
+            loop.remove_reader(listening.fileno())  # a server that is closed breaks what it has just accepted
         loop.run_until_complete(self._end())
+        server.close()
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 

@@ -68,6 +68,17 @@ def test_a_second_one_of_the_same_name(capsys: Said) -> None:
     assert f"process {os.getpid()} serves the runtime `default` already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--policy", "bad.toml"], []])
+def test_a_policy_with_a_mistake_is_told_at_once(words: list[str], capsys: Said) -> None:
+    Path("bad.toml" if words else "delegation.toml").write_text(
+        "[delegation]\ncache_tl = 1\n", encoding="utf-8"
+    )
+    assert main(["serve", "--port", "0", *words]) == 1
+    said = capsys.readouterr()
+    assert "did you mean `cache_ttl`?" in said.out
+    assert "starting" not in said.err
+
+
 WISH = Wish(
     host="127.0.0.1",
     port=8700,

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from actors.tickets.reader import TicketReader
 from cluster.cli.serving import ask_ready, free_port, url_of
 from rtfs.cli.console import UsageError
 
@@ -111,7 +112,7 @@ def test_served_asked_and_interrupted(tmp_path: Path) -> None:
 
     def rtfs(*words: str) -> tuple[int, Any]:
         command = [*RTFS, *words, "--name", name, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path)
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=120)
         return done.returncode, json.loads(done.stdout)
 
     def post(url: str, **body: Any) -> Any:
@@ -121,7 +122,10 @@ def test_served_asked_and_interrupted(tmp_path: Path) -> None:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    command = [*RTFS, *"serve --json --port 0 --evaluators 1 --no-jobs --name".split(), name]
+    (tmp_path / "prod.toml").write_text("[delegation]\ncache_ttl = 60\n", encoding="utf-8")
+    (tmp_path / "delegation.toml").write_text("not in use, so its mistakes are nobody's", encoding="utf-8")
+    words = "serve --json --port 0 --evaluators 1 --no-jobs --policy prod.toml --name"
+    command = [*RTFS, *words.split(), name]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **pipes, text=True, env=environ, cwd=tmp_path, process_group=0) as serving:  # type: ignore[call-overload]
         try:
@@ -141,5 +145,7 @@ def test_served_asked_and_interrupted(tmp_path: Path) -> None:
     assert (serving.returncode, out) == (0, "")
     assert err.splitlines()[0] == "starting Ray …"
     assert err.splitlines()[-2:] == ["ending …", "ended"]
-    code, document = rtfs("tickets", "list")
-    assert (code, [each["id"] for each in document["tickets"]]) == (0, [ticket])
+    folder = tmp_path / "state" / name
+    assert not (folder / "serving.json").exists()
+    with TicketReader(folder / "tickets") as reader:
+        assert reader.get(ticket).state == "completed"

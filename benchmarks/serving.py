@@ -1,4 +1,4 @@
-"""What an evaluation costs over HTTP on Ray Serve. `python benchmarks/http.py [--json]`
+"""What an evaluation costs over HTTP on Ray Serve. `python benchmarks/serving.py [--json]`
 
 The peer is a Serve application that does nothing: it answers a constant. Both are asked by the same client,
 with the same body, over the same number of connections, in turns.
