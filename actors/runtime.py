@@ -15,6 +15,7 @@ import asyncio
 import logging
 import os
 import secrets
+import socket
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
@@ -43,6 +44,8 @@ from rtfs.values import Value
 
 #: seconds that a runtime may take to start
 START_S: Final = 120.0
+#: how long a cluster may take to answer at all, seconds
+_REACH_S: Final = 5.0
 #: times that Ray is started on this machine before it is given up
 _RAY_ATTEMPTS: Final = 2
 
@@ -343,6 +346,25 @@ def _for_policy(policy: Policy, environ: Mapping[str, str]) -> dict[str, str]:
     return {**policy_variables(environ), **{name: value for name, value in environ.items() if name in named}}
 
 
+def _check_reachable(address: str) -> None:
+    """Ray waits for many minutes for a cluster that is gone; whether one answers shows at once.
+
+    Raises:
+        ConnectionError: nothing answers there.
+    """
+    if address == "auto":
+        from ray._private.utils import read_ray_address
+
+        address = read_ray_address() or ""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return  # `local`, or of a form that Ray itself refuses at once
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    except OSError as error:
+        raise ConnectionError(f"no Ray cluster answers at `{address}`: {error}") from error
+
+
 def _connect_ray(address: str | None) -> bool:
     """Connect this process to a cluster, or start one; whether it was not connected before.
 
@@ -353,6 +375,7 @@ def _connect_ray(address: str | None) -> bool:
         return False
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
+    _check_reachable(address)
     logging.getLogger("ray").setLevel(logging.ERROR)  # it tells of its own set-up at length
     for attempt in range(1, _RAY_ATTEMPTS + 1):
         try:

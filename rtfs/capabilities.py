@@ -39,6 +39,7 @@ _EFFECTS_BY_ID: Final[dict[str, frozenset[str]]] = {
     "ccos.user.ask": frozenset({":io", ":user-interaction"}),
     "ccos.network.http-fetch": frozenset({":network"}),
     "ccos.ai.llm-execute": frozenset({":ai"}),
+    "remote-rtfs.execute": frozenset({":network"}),
 }
 
 #: tried in order after the exact ids

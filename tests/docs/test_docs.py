@@ -45,7 +45,7 @@ from rtfs.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-LANGUAGES = {"rtfs", "text", "python", "console", "sh", "toml"}
+LANGUAGES = {"rtfs", "text", "python", "py", "console", "sh", "toml"}
 LIMITS = rtfs.Limits(deadline_s=20)
 CONTEXT = RuntimeContext.controlled(HARMLESS)
 #: the name that programs have in reports
@@ -281,6 +281,12 @@ def test_every_fence_is_of_a_kind_that_is_checked():
     assert [(fence.id, fence.language) for fence in ALL if fence.language not in LANGUAGES] == []
     reports = {report_after(fence) for fence in ALL if fence.language == "rtfs"}
     assert [f.id for f in ALL if f.language == "text" and "❌" in f.text and f.text not in reports] == []
+
+
+@pytest.mark.parametrize("fence", of("py"))
+def test_python_that_needs_a_runtime_is_python(fence):
+    """What it does is tested on Ray: tests/on_ray."""
+    compile(fence.text, fence.id, "exec")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

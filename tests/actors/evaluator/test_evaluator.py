@@ -169,7 +169,6 @@ def test_a_run_that_is_on_its_way_is_cancelled_when_it_comes(evaluator: Evaluato
     assert "nobody waits" in str(reply.error)
 
 
-
 @pytest.mark.parametrize(
     "source", ["(call :t.tell) " + SPIN, "(call :t.tell) (call :ccos.system.sleep-ms 60000)"]
 )

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `scripted_server`
-
 from scripted_server import Behaviour, ScriptedServer
 
 from actors.remote.http import HttpCaller
