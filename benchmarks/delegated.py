@@ -1,7 +1,7 @@
 """What delegated calls cost on Ray, and how they overlap. `python benchmarks/delegated.py [--json]`
 
-The peer is Ray itself: the same calls made from one actor to another, without anything of ours. Both sides are
-measured within an actor, in turns, and the median of the rounds counts.
+The peer is Ray itself: the same calls made from the same process to another actor, without anything of ours.
+Both sides are measured within that process, in turns, and the median of the rounds counts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import ray
 
 from actors import Runtime
+from actors.control.spec import MOST_RUNS
+from actors.requests import RunRequest
 from benchmarks.measure import Row, alternate, report, text_of
 from rtfs.run import Limits
 
@@ -54,38 +56,46 @@ class Echo:
         return x
 
 
-@ray.remote(num_cpus=0)
-class Caller:
-    """The peer's caller."""
+@ray.remote(num_cpus=0, max_concurrency=MOST_RUNS)
+class Both:
+    """An evaluator, and the peer's caller, in one process: they have the same way to their targets."""
 
-    def one_by_one(self, echo: Any, calls: int) -> float:
-        start = time.perf_counter()
-        for number in range(calls):
-            ray.get(echo.echo.remote(number))
-        return time.perf_counter() - start
+    def __init__(self, namespace: str, echo: Any) -> None:
+        from actors.evaluator.connected import ConnectedEvaluator
 
-    def together(self, echo: Any, calls: int) -> float:
-        start = time.perf_counter()
-        ray.get([echo.echo.remote(number) for number in range(calls)])
-        return time.perf_counter() - start
-
-
-class Sides:
-    """Ours and the peer, each as seconds measured in its own process."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._echo, self._caller = Echo.remote(), Caller.remote()
+        self._evaluator = ConnectedEvaluator(namespace, process="benchmark").evaluator
+        self._echo = echo
 
     def ours(self, source: str) -> float:
-        reply = self._runtime.run(source, limits=LIMITS)
+        reply = self._evaluator.run(RunRequest(source=source, limits=LIMITS))
         if reply.error is not None:
             raise reply.error
         assert all(call.answered_by == call.target for call in reply.calls), reply.calls
         return reply.took_ms / 1000
 
+    def one_by_one(self, calls: int) -> float:
+        start = time.perf_counter()
+        for number in range(calls):
+            ray.get(self._echo.echo.remote(number))
+        return time.perf_counter() - start
+
+    def together(self, calls: int) -> float:
+        start = time.perf_counter()
+        ray.get([self._echo.echo.remote(number) for number in range(calls)])
+        return time.perf_counter() - start
+
+
+class Sides:
+    """Ours and the peer, each as seconds measured within the process that calls."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._both = Both.remote(runtime.spec.namespace, Echo.remote())
+
+    def ours(self, source: str) -> float:
+        return ray.get(self._both.ours.remote(source))
+
     def peer(self, method: str, calls: int) -> float:
-        return ray.get(getattr(self._caller, method).remote(self._echo, calls))
+        return ray.get(getattr(self._both, method).remote(calls))
 
 
 def medians(ours: Any, peer: Any) -> tuple[float, float]:
