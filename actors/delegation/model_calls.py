@@ -5,9 +5,9 @@
     DelegatedCall ─▶ ModelRunner.run ─▶ ModelCalls.ask ─┘
 
 Nothing waits for a batch to fill: what has gathered is sent when all parts of a run wait (`when_idle`), which
-is at once for a single call. So a batch holds what a program asks for at the same time, and batching costs no
-time. What travels at once is bounded for each model; one call more is refused as `overloaded`, and the chain
-goes on.
+is at once for a single call, and earlier when it fills a batch. So a batch holds what a program asks for at the
+same time, and batching costs no time. What travels at once is bounded for each model; one call more is refused
+as `overloaded`, and the chain goes on.
 
 A `Transport` is how batches travel: Ray's actors in earnest, a queue in tests.
 """
@@ -101,6 +101,8 @@ class ModelCalls:
             self._gather(made)
             if nothing_overlaps():
                 self.send(holding_s=request.timeout_s)
+            elif len(self._gathered) >= MOST_IN_BATCH:  # more would not travel with it
+                self.send()
             else:
                 when_idle(self.send)
             return lambda: self._give_up(made)
