@@ -39,8 +39,9 @@ def prepare(environ: MutableMapping[str, str] | None = None) -> None:
 
     family = logging.getLogger("ray")
     family.setLevel(logging.ERROR)
-    for handler in family.handlers:  # modules of Ray set levels of their own
-        handler.setLevel(logging.ERROR)
+    for handler in family.handlers:  # modules of Ray set levels of their own; others' handlers are not ours
+        if type(handler).__module__.startswith("ray."):
+            handler.setLevel(logging.ERROR)
 
 
 def token_file(environ: Mapping[str, str]) -> str | None:
