@@ -20,7 +20,7 @@ check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-bench: setup     ## how fast it is, beside its peers; some ten minutes
+bench: setup     ## how fast it is, beside its peers; some fifteen minutes
 	.venv/bin/python benchmarks/language.py
 	.venv/bin/python benchmarks/reader.py
 	.venv/bin/python benchmarks/linking.py

@@ -37,7 +37,7 @@ from actors.requests import RunReply, RunRequest
 from actors.telemetry import instruments
 from actors.telemetry.log_context import logged_as
 from actors.telemetry.meter import RayMeter
-from actors.telemetry.tracing import Tracing, remote_parent
+from actors.telemetry.tracing import RUN_SPAN, Tracing, remote_parent
 from policies.rules.rulebook import Current
 from policies.running.runner import Clock, Runner
 
@@ -130,7 +130,7 @@ class ConnectedEvaluator:
         with (
             logged_as(run=request.run_id, ticket=request.ticket_id, tenant=request.facts.tenant),
             remote_parent(request.traceparent),
-            self.meter.span("run", {"run_id": request.run_id}),
+            self.meter.span(RUN_SPAN, {"run_id": request.run_id}),
         ):
             yield
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 VARIABLE: Final = "RTFS_TRACES"
 OFF: Final = "off"
 RUN_SPAN: Final = "run"
-EVALUATE_SPAN: Final = "evaluate"
 
 _HEADER: Final = "traceparent"
 _propagator: Final = TraceContextTextMapPropagator()

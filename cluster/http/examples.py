@@ -35,4 +35,3 @@ EXPLAIN: Final[dict[str, Any]] = {
 POLICY: Final[dict[str, Any]] = {
     "local": {"text": '[delegation]\ndefault_target = "local-pure"\n'},
 }
-POLICY_TOML: Final = POLICY["local"]["text"]
