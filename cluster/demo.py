@@ -22,11 +22,24 @@ _LIMITS: Final = Limits(deadline_s=60.0)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _demo(words[0] if words else None)
+    except OSError as error:  # the log that was named, above all
+        print(f"demo: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def _demo(file: str | None) -> int:
+    given = None if file is None else _tail(Path(file))
     began = time.monotonic()
     _say(began, "starting a runtime on Ray: policy, tickets, one evaluator, one model of rules")
     with Runtime.start(_EXAMPLES / "runtime_triage.toml", name="demo", evaluators=1) as runtime:
-        log, name = (_tail(Path(words[0])), words[0]) if words else (_own_logs(), "the logs of this runtime")
-        _say(began, f"it is up; {name}, {len(log.splitlines())} lines, are triaged by runtime_triage.rtfs\n")
+        log = _own_logs() if given is None else given
+        name = file or "the logs of this runtime"
+        _say(began, f"it is up; {len(log.splitlines())} lines of {name} are triaged by runtime_triage.rtfs\n")
         source = (_EXAMPLES / "runtime_triage.rtfs").read_text(encoding="utf-8")
         alone_ms = _alone_ms(runtime, source, log)
         reply = runtime.run(source, source_name="runtime_triage.rtfs", args={"lines": log}, limits=_LIMITS)
