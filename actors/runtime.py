@@ -17,12 +17,14 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 import ray
+import ray.util
 
 from actors import names
 from actors.control.actor import control_actor
@@ -46,6 +48,9 @@ from rtfs.values import Value
 START_S: Final = 120.0
 #: how long a cluster may take to answer at all, seconds
 _REACH_S: Final = 5.0
+#: how long a runtime may take to end, and the pause before what is left of it is ended again; seconds
+_END_S: Final = 30.0
+_END_AGAIN_S: Final = 0.1
 #: times that Ray is started on this machine before it is given up
 _RAY_ATTEMPTS: Final = 2
 
@@ -214,12 +219,20 @@ class Runtime:
         self.close()
 
     def _end(self) -> None:
-        try:
-            control = ray.get_actor(names.CONTROL, namespace=self.spec.namespace)
-        except ValueError:
-            return
-        ray.get(control.stop.remote(), timeout=30)
-        ray.kill(control)
+        """End all actors, the one that starts others first; none has to answer for that."""
+        gone_by = time.monotonic() + _END_S
+        while (left := self._actors()) and time.monotonic() < gone_by:
+            for name in sorted(left, key=lambda name: name != names.CONTROL):
+                try:
+                    ray.kill(ray.get_actor(name, namespace=self.spec.namespace))
+                except ValueError:  # it has ended meanwhile
+                    pass
+            time.sleep(_END_AGAIN_S)
+
+    def _actors(self) -> list[str]:
+        """The names of the actors that there are."""
+        found: Any = ray.util.list_named_actors(all_namespaces=True)
+        return [each["name"] for each in found if each["namespace"] == self.spec.namespace]
 
     # ------------------------------------------------------------ programs
 

@@ -151,12 +151,6 @@ class ControlActor:
         """The id of its process."""
         return os.getpid()
 
-    async def stop(self) -> None:
-        """End all parts but this one."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        self._supervisor.remove(self._supervisor.names)
-
     def _lost(self, name: str) -> None:
         self._meter.count(instruments.RESTARTS, {"actor": name})
 

@@ -151,7 +151,7 @@ with Runtime.start(folder / "delegation.toml", evaluators=4, **where) as rt:
     tickets = [rt.submit(source, args={"n": n}) for n in range(300)]
     cluster.remove_node(worker, allow_graceful=False)
     assert [ticket.result(timeout=80) for ticket in tickets] == list(range(300))
-    print("all of them")
+(folder / "done").write_text("all of them")
 """
 
 
@@ -162,4 +162,5 @@ def test_the_death_of_a_node_loses_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", NODES, str(tmp_path)], capture_output=True, text=True, timeout=180
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.endswith("all of them\n")
+    # Ray writes what became of the node to the driver's output, before or after what the driver says
+    assert (tmp_path / "done").read_text(encoding="utf-8") == "all of them"
