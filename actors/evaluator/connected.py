@@ -23,6 +23,7 @@ from actors.delegation.delegation import Delegation
 from actors.delegation.model_calls import ModelRunner
 from actors.delegation.runners import Runners
 from actors.evaluator.evaluator import Evaluator
+from actors.evaluator.memory import collect_less
 from actors.events.event import HEALTH, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
@@ -102,6 +103,7 @@ class ConnectedEvaluator:
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
         self.meter.start()
+        collect_less()
 
     def close(self) -> None:
         """End the threads of this process."""

@@ -24,7 +24,7 @@ An answer that comes after the deadline counts: it is here, and it is paid for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -156,7 +156,7 @@ class Chain:
 
     def __init__(
         self,
-        steps: Iterable[Step],
+        steps: Sequence[Step],
         *,
         now: float,
         timeout_s: float,
@@ -168,10 +168,7 @@ class Chain:
         self.money = max_cost
         self.min_confidence = min_confidence
         self.spent: MicroUsd = 0
-        unique: dict[ExecTarget, Step] = {}
-        for step in steps:
-            unique.setdefault(step.target, step)
-        self._steps = tuple(unique.values())
+        self._steps = steps if len(steps) < 2 else _unique(steps)
         self._next = 0
         self._trying: Step | None = None
         self._best: Give | None = None
@@ -307,6 +304,13 @@ class Chain:
                 confidence=confidence,
             )
         )
+
+
+def _unique(steps: Sequence[Step]) -> Sequence[Step]:
+    unique: dict[ExecTarget, Step] = {}
+    for step in steps:
+        unique.setdefault(step.target, step)
+    return tuple(unique.values())
 
 
 def _give(step: Step, event: Succeeded, reason: str) -> Give:

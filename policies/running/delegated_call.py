@@ -12,7 +12,6 @@ the middle), what was reserved counts as spent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import isfinite
 from types import FunctionType
 from typing import Final
@@ -149,7 +148,7 @@ class DelegatedCall:
             services.ledger.release(money)
             state = services.health.record(name)
             return Refused(by="breaker", reason=f"its circuit is {state.circuit}")
-        return self._tried(chain, replace(trial, max_cost=left), name, runner, money)
+        return self._tried(chain, trial, left, name, runner, money)
 
     def _money_left(self, chain: Chain, trial: Try) -> MicroUsd | None:
         """What the chain may still spend, by the ceiling of now as well; None: no bound."""
@@ -164,13 +163,15 @@ class DelegatedCall:
             return None
         return self._run.context.refused_effect(MODEL_CALL + target.id)
 
-    def _tried(self, chain: Chain, trial: Try, name: str, runner: Runner, money: Reservation) -> Event:
+    def _tried(
+        self, chain: Chain, trial: Try, left: MicroUsd | None, name: str, runner: Runner, money: Reservation
+    ) -> Event:
         """Carry the try out; money and health are told however it ends."""
         services = self._services
         books = _Books(services, name, money)
         allowance = Allowance(
             timeout_s=trial.timeout_s,
-            max_cost_usd=None if trial.max_cost is None else trial.max_cost / USD,
+            max_cost_usd=None if left is None else left / USD,
             facts=self._call.facts.runtime,
             plan=self._plan,
         )
