@@ -16,6 +16,8 @@ from rtfs.spell import nearest
 
 #: the file of tokens, where the arguments name none
 TOKENS_VARIABLE: Final = "RTFS_TOKENS_FILE"
+#: Serve's own: HAProxy in place of Serve's proxy, and replicas that read their requests themselves
+HAPROXY_VARIABLE: Final = "RAY_SERVE_ENABLE_HA_PROXY"
 #: requests that a replica holds at once: clients that wait for tickets and follow events are among them
 _MOST_ONGOING: Final = 1_000
 #: seconds that requests under way get when a replica is to end; streams would go on for ever
@@ -85,8 +87,13 @@ class HttpReplica:
         path = self._arguments.tokens_file or os.environ.get(TOKENS_VARIABLE)
         store = TokenStore(Path(path)) if path else None
         # Serve's proxy has put its id on the request, and puts the same on the answer
-        settings, meter = HttpSettings(sends_request_id=False), self._service.connected.meter
-        return http_app(self._service, store, settings, meter=meter)
+        settings = HttpSettings(sends_request_id=False, needs_token=behind_haproxy(os.environ))
+        return http_app(self._service, store, settings, meter=self._service.connected.meter)
+
+
+def behind_haproxy(environ: Mapping[str, str]) -> bool:
+    """Whether Serve has HAProxy take requests, which it lets listen to everybody and which hides who asks."""
+    return environ.get(HAPROXY_VARIABLE, "0") == "1"
 
 
 def deployment(arguments: ServeArguments) -> Any:

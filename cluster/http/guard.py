@@ -42,7 +42,8 @@ class Guard:
         """Say, once at the start, if there is no token."""
         try:
             if self._gate.is_open():
-                _log.warning("no token is configured: only requests from this machine are answered")
+                answered = "none is" if self._settings.needs_token else "only requests from this machine are"
+                _log.warning("no token is configured: %s answered", answered)
         except TokenStoreError as error:
             _log.error("nobody is let in: %s", error)
 
@@ -67,7 +68,7 @@ class Guard:
             caller = self._gate.caller(authorization, exchange.client, exchange.header(b"host"))
         except AccessDenied as error:
             raise _denied(error, with_token=authorization is not None) from None
-        if caller.token_id is None and _is_somebody_elses(exchange):
+        if caller.token_id is None and (self._settings.needs_token or _is_somebody_elses(exchange)):
             raise _denied(AccessDenied("no-token-configured"), with_token=False)
         return caller
 

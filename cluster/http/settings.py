@@ -41,6 +41,8 @@ class HttpSettings:
     most_limits: Limits = MOST_LIMITS
     #: whether `/metrics` is served to everybody who can reach it
     open_metrics: bool = False
+    #: whether somebody who has no token is let in from nowhere: behind a proxy all come from this machine
+    needs_token: bool = False
     #: whether answers get an `X-Request-Id` from us; Serve adds one of its own, which is the same
     sends_request_id: bool = True
 

@@ -7,6 +7,7 @@ from local_server import bearer, client_of
 
 from cluster.http.app import http_app
 from cluster.http.operations import OPERATIONS
+from cluster.http.settings import HttpSettings
 
 TICKET = "01m8e0kxz6gygbahtzhd87cea9"
 NOBODY, ACME, ADMIN = "nobody", "acme", "admin"
@@ -126,6 +127,15 @@ async def test_without_tokens_only_this_machine(case, app):
         answer = await client.post("/v1/policy/rollback", headers=headers)
         assert answer.status_code == (409 if is_let_in else 401)
         assert (await client.get("/healthz", headers=headers)).status_code == 200
+
+
+async def test_behind_a_proxy_that_hides_who_asks_nobody_is_let_in_without_a_token(service, tokens):
+    settings = HttpSettings(needs_token=True)
+    async with client_of(http_app(service, None, settings), peer="127.0.0.1") as client:
+        assert (await client.get("/v1/policy")).status_code == 401
+        assert (await client.get("/healthz")).status_code == 200
+    async with client_of(http_app(service, tokens.store, settings), tokens.acme) as client:
+        assert (await client.get("/v1/policy")).status_code == 200
 
 
 def test_it_is_said_once_that_there_is_no_token(service, tokens, caplog):
