@@ -4,7 +4,8 @@ Fingerprints are 64 bits: the first 8 bytes, big-endian, of BLAKE2b (digest size
 texts, each as UTF-8 after its length in bytes (8 bytes, big-endian). They are the same on every machine and in
 every run. A fingerprint of types never sees a value.
 
-    arg_type_fingerprint   of "t1", the types of the arguments, "|", size and labels; see `type_fingerprint`
+    arg_type_fingerprint   of "t1", the types of the arguments, "|", size and labels, and where types have names
+                           "|" and each name with its type; see `type_fingerprint`
     runtime_context_hash   of "c1" and, per fact in order of name, its name, count and texts; see `context_hash`
 """
 
@@ -155,4 +156,6 @@ def type_fingerprint(facts: CallFacts) -> int:
     )
     extra = [given or "any" for given in facts.arg_types[len(declared) :]]
     size = "" if facts.size is None else str(facts.size)
-    return fingerprint("t1", *types, *extra, "|", size, *sorted(facts.function.labels))
+    names = [text for pair in sorted(facts.function.aliases.items()) for text in pair]
+    meant = ["|", *names] if names else []
+    return fingerprint("t1", *types, *extra, "|", size, *sorted(facts.function.labels), *meant)

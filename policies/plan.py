@@ -16,7 +16,7 @@ type Stage = Literal[
     "default", "fallback",
 ]  # fmt: skip
 #: the kinds of hard rules; nothing overrides them
-type HardRule = Literal["privacy", "authorization", "locality", "budget", "provider"]
+type HardRule = Literal["privacy", "authorization", "locality", "budget", "provider", "type"]
 type CacheTier = Literal["none", "l2", "l3", "l4"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from rtfs.runtime_facts import Fact as Fact
@@ -96,6 +96,9 @@ class FunctionInfo:
     #: whether calls may bring more or fewer arguments than there are `parameters`, or others: the function has
     #: a rest parameter or several arities
     variadic: bool = False
+    #: type names that the types above reach → what they stand for, as text. One that the program defines twice,
+    #: or in a text of its own, is not there
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 class ByArguments:

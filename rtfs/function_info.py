@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import ir
 from rtfs.capabilities import BUILTIN_CAPABILITIES
@@ -12,6 +12,9 @@ from rtfs.ir_walk import children
 from rtfs.namespace import STDLIB
 from rtfs.values import Keyword
 
+if TYPE_CHECKING:
+    from rtfs.types.model import Type
+
 #: stands for capabilities that are known only when they are called
 ANY_CAPABILITY: Final = frozenset({"*"})
 
@@ -19,13 +22,14 @@ ANY_CAPABILITY: Final = frozenset({"*"})
 def functions_of(unit: ir.Unit) -> Iterator[tuple[ir.Lambda, FunctionInfo]]:
     """Every function of `unit`, with what is known about it by itself: all but the labels."""
     capabilities = _Capabilities(unit)
+    aliases = _aliases(unit)
     todo: list[tuple[ir.Node, str | None]] = [(form, None) for form in reversed(unit.forms)]
     while todo:
         node, module = todo.pop()
         if isinstance(node, ir.ModuleForm):
             module = node.name
         if isinstance(node, ir.Lambda):
-            yield node, describe(node, module, capabilities.of(node))
+            yield node, describe(node, module, capabilities.of(node), aliases.get(module))
         todo.extend((child, module) for child in reversed(list(children(node))))
 
 
@@ -48,8 +52,17 @@ def _nodes(unit: ir.Unit) -> Iterator[ir.Node]:
         todo.extend(children(node))
 
 
-def describe(node: ir.Lambda, module: str | None, capabilities: frozenset[str] = frozenset()) -> FunctionInfo:
-    """The facts about one function. Of several arities the first counts; what they return may be `any`."""
+def describe(
+    node: ir.Lambda,
+    module: str | None,
+    capabilities: frozenset[str] = frozenset(),
+    aliases: Mapping[str, Type] | None = None,
+) -> FunctionInfo:
+    """The facts about one function. Of several arities the first counts; what they return may be `any`.
+
+    Args:
+        aliases: the type names of its module.
+    """
     from rtfs.ir_codec import content_hash
     from rtfs.types.parser import type_text
 
@@ -70,7 +83,42 @@ def describe(node: ir.Lambda, module: str | None, capabilities: frozenset[str] =
         ir_hash=content_hash(node),
         capabilities=capabilities,
         variadic=arity.rest is not None or len(node.arities) > 1,
+        **_reached([*(param.type for param in params), arity.returns if len(returns) == 1 else None], aliases),
     )
+
+
+def _reached(declared: Iterable[Type | None], aliases: Mapping[str, Type] | None) -> dict[str, Any]:
+    """The `aliases` of a function that declares these types; nothing where there are none."""
+    if not aliases:
+        return {}
+    from rtfs.types.parser import type_text
+    from rtfs.types.walk import reached_aliases
+
+    found: dict[str, str] = {}
+    for type_ in declared:
+        if type_ is not None:
+            reached = reached_aliases(type_, aliases)
+            found.update((name, type_text(known)) for name, known in reached.items() if known is not None)
+    return {"aliases": dict(sorted(found.items()))} if found else {}
+
+
+def _aliases(unit: ir.Unit) -> dict[str | None, dict[str, Type]]:
+    """The type names of each module of the unit, of the program under None; none that is defined twice."""
+    found: dict[str | None, dict[str, Type]] = {}
+    twice: set[tuple[str | None, str]] = set()
+    todo: list[tuple[ir.Node, str | None]] = [(form, None) for form in unit.forms]
+    while todo:
+        node, module = todo.pop()
+        if isinstance(node, ir.ModuleForm):
+            module = node.name
+        if isinstance(node, ir.DefType):
+            known = found.setdefault(module, {})
+            if known.setdefault(node.name, node.type) != node.type:
+                twice.add((module, node.name))
+        todo.extend((child, module) for child in children(node))
+    for module, name in twice:
+        del found[module][name]
+    return found
 
 
 # ---------------------------------------------------------------- capabilities

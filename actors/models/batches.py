@@ -31,7 +31,7 @@ from actors.models.inference import FunctionFacts, InferenceRequest, InferenceRe
 from policies.errors import TargetFailed
 from rtfs.errors import StorageError
 from rtfs.ir_codec import decode_value, encode_value
-from rtfs.values import INT_MAX, INT_MIN, Keyword, Map, Value, Vector
+from rtfs.values import EMPTY_MAP, INT_MAX, INT_MIN, Keyword, Map, Value, Vector
 
 #: requests or replies in one batch
 MOST_IN_BATCH: Final = 65_536
@@ -89,11 +89,15 @@ def decode_requests(data: bytes) -> list[InferenceRequest]:
 def _facts(data: bytes) -> FunctionFacts:
     found = decode_value(data)
     parts = list(found) if type(found) is Vector else []
-    if [type(part) in kinds for part, kinds in zip(parts, _OF_FUNCTION, strict=False)] != [True] * 6:
+    if len(parts) == len(_OF_FUNCTION) - 1:
+        parts.append(EMPTY_MAP)  # no type has a name
+    if [type(part) in kinds for part, kinds in zip(parts, _OF_FUNCTION, strict=False)] != [True] * 7:
         raise _damaged("what is said of a function")
-    symbol, doc, names, kinds, return_type, metadata = parts
+    symbol, doc, names, kinds, return_type, metadata, aliases = parts
     if {type(text) for each in (names, kinds) for text in each} - {str}:
         raise _damaged("what is said of a function's parameters")
+    if {type(text) for pair in aliases.items() for text in pair} - {str}:
+        raise _damaged("what is said of a function's types")
     return FunctionFacts(
         symbol=symbol,
         doc=doc,
@@ -101,6 +105,7 @@ def _facts(data: bytes) -> FunctionFacts:
         parameter_types=tuple(kinds),
         return_type=return_type,
         metadata=metadata,
+        aliases=aliases.to_dict(),
     )
 
 
@@ -181,6 +186,7 @@ _OF_FUNCTION: Final[tuple[_Kinds, ...]] = (
     frozenset({Vector}),
     frozenset({Vector}),
     _TEXT,
+    frozenset({Map}),
     frozenset({Map}),
 )
 _OF_REQUEST: Final = (_WHOLE, _WHOLE, _TEXT, _NUMBER, _OPTIONAL, _TEXT, _TEXT, _TABLE)

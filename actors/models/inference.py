@@ -36,6 +36,8 @@ class FunctionFacts:
     parameter_types: tuple[str, ...] = ()
     return_type: str = "any"
     metadata: Map = field(default_factory=_no_metadata)
+    #: type names that these types reach → what they stand for
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, function: FunctionInfo) -> FunctionFacts:
@@ -50,6 +52,7 @@ class FunctionFacts:
             parameter_types=function.parameter_types,
             return_type=function.return_type,
             metadata=Map(dict(function.metadata)),
+            aliases=function.aliases,
         )
         if len(_facts_of) >= _KEPT:
             _facts_of.clear()
@@ -60,7 +63,10 @@ class FunctionFacts:
     def encoded(self) -> bytes:
         """As bytes. Raises StorageError if the metadata cannot be stored."""
         lists = Vector([*self.parameters]), Vector([*self.parameter_types])
-        return encode_value(Vector([self.symbol, self.doc, *lists, self.return_type, self.metadata]))
+        parts = [self.symbol, self.doc, *lists, self.return_type, self.metadata]
+        if self.aliases:
+            parts.append(Map(dict(self.aliases)))
+        return encode_value(Vector(parts))
 
 
 #: id of a function's description → it, which keeps the id its own, and its facts

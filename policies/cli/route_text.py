@@ -59,7 +59,7 @@ def _against(one: Rejection) -> str:
     """What forbids a target, or is against it."""
     if one.hard == "provider" or one.because is None:
         return one.reason
-    if one.hard is None:
+    if one.hard is None or one.hard == "type":
         return f"not {target_name(one.target)}: {one.reason}"
     place = _briefly(one.because).removeprefix("privacy ")
     return f"{one.hard} forbids {target_name(one.target)}: {place}"

@@ -38,6 +38,8 @@ class Candidate:
     path: str = ""
     #: its model, if the policy names one
     model: str | None = None
+    #: whether it is a model that writes its answers as text, so that JSON must have a form for them
+    writes: bool = False
 
 
 def place(policy: Policy, what: str, *parts: str) -> Because:
@@ -113,7 +115,14 @@ def _candidate(
         because=place(policy, f"`{path}`", path),
         path=path,
         model=model,
+        writes=_writes(facts),
     )
+
+
+def _writes(facts: RemoteProvider | LocalModelEntry) -> bool:
+    if isinstance(facts, RemoteProvider):
+        return facts.kind == "openai"
+    return facts.kind == "gguf" or (facts.kind is None and str(facts.path).endswith(".gguf"))
 
 
 def expected_now(candidate: Candidate, world: World) -> Expected:

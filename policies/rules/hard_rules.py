@@ -5,6 +5,7 @@
     locality        `require_locality` and `require_region` of matching rules
     budget          ceilings for one call, and purses (`policies.rules.money`)
     provider        a target that the policy does not name: nobody serves it
+    type            a model that writes its answers can write none of the function's return type
 
 In doubt they forbid:
 
@@ -31,10 +32,12 @@ from policies.rules.money import Ceiling, Money
 from policies.rules.rule_index import CompiledRule, Matching
 from policies.targets import target_name
 from policies.world import World
-from rtfs.delegation import ExecTarget, LocalPure, RuntimeFacts
+from rtfs.delegation import ExecTarget, FunctionInfo, LocalPure, RuntimeFacts
 from rtfs.spell import nearest
 
 _KEPT: Final = 4096
+#: characters of a type that a reason shows
+_SHOWN: Final = 120
 _UNSEEN: Final = Rejection(target=LocalPure(), reason="")
 
 #: by target name
@@ -71,11 +74,13 @@ class HardRules:
             judges = {}
             self._judges = (world, judges)
         facts, ceiling = call.facts, self.ceiling(matching)
-        runtime, labels = facts.runtime, facts.labels
-        key = (runtime.tenant, runtime.plan, runtime.permissions, labels, matching.hard, ceiling)
+        runtime, labels, unanswerable = facts.runtime, facts.labels, no_answer(facts.function)
+        key = (runtime.tenant, runtime.plan, runtime.permissions, labels, matching.hard, ceiling, unanswerable)
         judge = judges.get(key)
         if judge is None:
-            judge = judges[key] = Judge(self, runtime, labels, matching.hard, ceiling, world, find)
+            judge = judges[key] = Judge(
+                self, runtime, labels, matching.hard, ceiling, world, find, unanswerable
+            )
         return judge
 
     def ceiling(self, matching: Matching) -> Ceiling | None:
@@ -161,11 +166,12 @@ class HardRules:
 class Judge:
     """The hard rules for calls alike, under one world. Remembers its verdicts.
 
-    Calls are alike if they have the same tenant, plan, permissions and labels, meet the same hard rules and
-    have the same ceiling.
+    Calls are alike if they have the same tenant, plan, permissions and labels, meet the same hard rules, have
+    the same ceiling, and return what models can write, or what they cannot for the same reason.
 
     Args:
         find: what the policy says of a target, None if it does not name it.
+        unanswerable: why no model can write an answer; None: one can.
     """
 
     __slots__ = (
@@ -177,6 +183,7 @@ class Judge:
         "_of_run",
         "_rules",
         "_runtime",
+        "_unanswerable",
         "world",
     )
 
@@ -189,8 +196,10 @@ class Judge:
         ceiling: Ceiling | None,
         world: World,
         find: Callable[[ExecTarget], Candidate | None],
+        unanswerable: str | None = None,
     ) -> None:
         self._rules = rules
+        self._unanswerable = unanswerable
         self._runtime = runtime
         self._labels = labels
         self._hard = hard
@@ -242,11 +251,32 @@ class Judge:
             verdict = self._rules.of_target(self._runtime, self._labels, candidate)
         if verdict is not None:
             return verdict
+        if self._unanswerable is not None and candidate.writes:
+            return _rejected(candidate, "type", self._unanswerable, candidate.because)
         for rule in self._hard:
             verdict = self._rules.denied(rule, candidate)
             if verdict is not None:
                 return verdict
         return self._rules.money.veto(candidate, self._runtime, self._ceiling, self.world)
+
+
+def no_answer(function: FunctionInfo) -> str | None:
+    """Why no model can write what `function` returns; None if one can."""
+    returns = function.return_type
+    if returns == "any":
+        return None
+    from rtfs.types.answerable import unsupported_text
+
+    found = unsupported_text(returns, tuple(sorted(function.aliases.items())))
+    if found is None:
+        return None
+    part, why = found
+    where = "" if part == returns else f" in return type `{_short(returns)}`"
+    return f"{'return type ' if not where else ''}`{_short(part)}`{where}: {why}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _denied(policy: Policy, rule: CompiledRule, candidate: Candidate) -> Rejection | None:

@@ -24,10 +24,13 @@ An alias that is recursive, or used more than once, stands under `$defs` and is 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rtfs.types import model as types
+from rtfs.types.kinds import head
+from rtfs.types.limits import limits_of, with_keys
 from rtfs.types.model import Type
 from rtfs.types.parser import resolve_aliases
 from rtfs.types.walk import components
@@ -57,6 +60,21 @@ class _Exporter:
         """The schema of a type below the root."""
         return _SCHEMAS[type(t)](self, t)
 
+    def kind(self, schema: Schema) -> Any:
+        """The `type` that a schema says, itself or where it refers to."""
+        if "$ref" in schema:
+            schema = next((d for name, d in self.definitions.items() if _reference(name) == schema["$ref"]), {})
+        return schema.get("type")
+
+    def keyed(self, items: tuple[Type | types.Predicate, ...]) -> tuple[Type | types.Predicate, ...]:
+        """The members of `[:and …]`; a map that comes first names all keys that it must have."""
+        keys = limits_of(item for item in items if isinstance(item, types.Predicate)).keys
+        first = items[0]
+        meant = None if isinstance(first, types.Predicate) else head(first, self._aliases)
+        if not keys or not isinstance(meant, types.MapType):
+            return items
+        return (with_keys(meant, keys), *items[1:])
+
     def alias(self, t: types.Alias) -> Schema:
         """A reference, or what a plain alias stands for."""
         if t.name not in self._shared:
@@ -64,7 +82,11 @@ class _Exporter:
         if t.name not in self.definitions:
             self.definitions[t.name] = {}  # known from here on, so that a recursive alias ends
             self.definitions[t.name] = self.schema(self._aliases[t.name])
-        return {"$ref": f"#/$defs/{_pointer(t.name)}"}
+        return {"$ref": _reference(t.name)}
+
+
+def _reference(name: str) -> str:
+    return f"#/$defs/{_pointer(name)}"
 
 
 def _pointer(name: str) -> str:
@@ -205,16 +227,18 @@ def _literal(value: Value) -> Any:
 def _and(exporter: _Exporter, t: types.AndType) -> Schema:
     """The types and the keywords of the predicates: one object where no keyword says two things."""
     parts: list[Schema] = []
-    for item in t.items:
+    for item in exporter.keyed(t.items):
         if not isinstance(item, types.Predicate):
             parts.append(exporter.schema(item))
-    base = parts[0].get("type") if parts else None
+    base = exporter.kind(parts[0]) if parts else None
     for item in t.items:
         if isinstance(item, types.Predicate) and item.name in _PREDICATES:
             parts.append(_PREDICATES[item.name](base, *item.args))
     merged: Schema = {}
     rest: list[Schema] = []
     for part in parts:
+        if part.keys() == {"required"} and set(part["required"]) <= set(merged.get("required", ())):
+            continue  # the map says so itself
         if any(key in merged and merged[key] != value for key, value in part.items()):
             rest.append(part)
         else:
@@ -266,6 +290,9 @@ def _size(least: int | None, most: int | None) -> Callable[[Any], Schema]:
     return schema
 
 
+#: what patterns of JSON Schema, those of ECMA 262, do not have: flags, names of classes, `\\A` and `\\z`
+_ONLY_RE2: Final = re.compile(r"\(\?(?!:)|\[\^?\[:|\[:|\\[AzpPQECa]|\\x\{")
+
 _PREDICATES: Final[Mapping[str, Callable[..., Schema]]] = {
     ">": _above,
     ">=": _at_least,
@@ -277,7 +304,7 @@ _PREDICATES: Final[Mapping[str, Callable[..., Schema]]] = {
     "min-length": lambda base, n: {"minLength": n},
     "max-length": lambda base, n: {"maxLength": n},
     "length": lambda base, n: {"minLength": n, "maxLength": n},
-    "matches-regex": lambda base, pattern: {"pattern": pattern},
+    "matches-regex": lambda base, pattern: {} if _ONLY_RE2.search(pattern) else {"pattern": pattern},
     "min-count": lambda base, n: _size(n, None)(base),
     "max-count": lambda base, n: _size(None, n)(base),
     "count": lambda base, n: _size(n, n)(base),

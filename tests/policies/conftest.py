@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -35,6 +35,8 @@ def call() -> Callable[..., CallContext]:
         types: tuple[str | None, ...] = (),
         size: int | None = None,
         declared: tuple[str, ...] = ("any",),
+        returns: str = "any",
+        aliases: Mapping[str, str] | None = None,
         labels: frozenset[str] | set[str] = frozenset(),
         capabilities: frozenset[str] | set[str] = frozenset(),
         variadic: bool = False,
@@ -47,10 +49,11 @@ def call() -> Callable[..., CallContext]:
             doc=None,
             parameters=tuple(f"p{at}" for at in range(len(declared))),
             parameter_types=declared,
-            return_type="any",
+            return_type=returns,
             hint=hint,
             metadata={},
             ir_hash="0" * 64,
+            aliases=aliases or {},
             labels=frozenset(labels),
             capabilities=frozenset(capabilities),
             variadic=variadic,

@@ -181,3 +181,16 @@ def test_as_data(current: Callable[..., Current], call: Callable[..., CallContex
     assert data["chain"] == ["remote-good", "local-small"]
     vip = next(one for one in data["rejected"] if one["target"] == "remote-vip")
     assert (vip["hard"], vip["because"]["source"]) == ("authorization", "delegation.toml")
+
+
+def test_a_model_that_cannot_write_the_return_type_is_rejected_with_the_part(
+    current: Callable[..., Current], call: Callable[..., CallContext]
+) -> None:
+    now = current(TEXT)
+    asked = call("ai-x", returns="[:vector [:fn [int] int]]")
+    found = explain(standard_engine(now), now, asked)
+    assert target_name(found.plan.target) == "local-pure"
+    rejected = {target_name(one.target): one for one in found.rejected}
+    assert rejected["remote-good"].hard == "type"
+    assert "[type] `[:fn [int] int]` in return type `[:vector [:fn [int] int]]`" in found.render()
+    assert "a model cannot answer a function" in found.render()

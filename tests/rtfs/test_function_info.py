@@ -55,6 +55,33 @@ def test_types_of_several_arities(text: str, types: tuple[str, ...], returns: st
     assert (info.parameter_types, info.return_type, info.variadic) == (types, returns, variadic)
 
 
+@pytest.mark.parametrize(
+    ("text", "aliases"),
+    [
+        ("(deftype Mood [:enum :a :b]) (defn f [] : Mood :a)", {"Mood": "[:enum :a :b]"}),
+        ("(defn f [] : Mood :a) (deftype Mood [:enum :a :b])", {"Mood": "[:enum :a :b]"}),
+        ("(deftype A int) (deftype B string) (defn f [x : A] : int x)", {"A": "int"}),
+        (
+            "(deftype A [:vector B]) (deftype B [:map [:a A ?]]) (defn f [x : A] x)",
+            {"A": "[:vector B]", "B": "[:map [:a A ?]]"},
+        ),
+        (
+            "(defstruct Point :x int :y int?) (defn f [] : Point (Point {:x 1}))",
+            {"Point": "[:map [:x int] [:y int? ?]]"},
+        ),
+        ("(defn f [x : Nowhere] : int 1)", {}),
+        ("(deftype A int) (deftype A string) (defn f [x : A] : int 1)", {}),
+        ("(deftype A int) (deftype A int) (defn f [x : A] : int 1)", {"A": "int"}),
+        ("(deftype A int) (module m (:exports [f]) (defn f [x : A] : int 1))", {}),
+        ("(deftype A string) (module m (:exports [f]) (deftype A int) (defn f [x : A] : int 1))", {"A": "int"}),
+        ("(deftype A int) (defn f ([x : A] : A x) ([x y] : A y))", {"A": "int"}),
+    ],
+)
+def test_names_of_types_that_a_function_reaches(text: str, aliases: dict[str, str]) -> None:
+    infos = {info.symbol.rpartition("/")[2]: info for _, info in functions_of(rtfs.compile(text).unit)}
+    assert infos["f"].aliases == aliases
+
+
 def capabilities(text: str) -> dict[str, set[str]]:
     return {info.symbol: set(info.capabilities) for _, info in functions_of(rtfs.compile(text).unit)}
 

@@ -55,6 +55,7 @@ FACTS = st.builds(
     parameter_types=st.lists(NAME, max_size=3).map(tuple),
     return_type=NAME,
     metadata=st.dictionaries(NAME, VALUES, max_size=2).map(Map),
+    aliases=st.dictionaries(NAME, NAME, max_size=2),
 )
 
 

@@ -17,6 +17,7 @@ def info(symbol: str) -> FunctionInfo:
         hint=DelegationHint("local-model", "m"),
         metadata={"owner": "me"},
         ir_hash="0" * 64,
+        aliases={"Mood": "[:enum :a :b]"},
     )
 
 
@@ -28,7 +29,15 @@ def test_facts_of_a_function() -> None:
         parameter_types=("string",),
         return_type="[:enum :a :b]",
         metadata=Map({"owner": "me"}),
+        aliases={"Mood": "[:enum :a :b]"},
     )
+
+
+def test_names_of_types_are_written_where_there_are_some() -> None:
+    without, of_it = FunctionFacts(symbol="f"), FunctionFacts(symbol="f", aliases={"A": "int"})
+    assert without != of_it
+    assert hash(without) == hash(of_it)
+    assert len(without.encoded) < len(of_it.encoded)
 
 
 def test_they_are_made_once_for_a_function_and_never_taken_for_those_of_another() -> None:

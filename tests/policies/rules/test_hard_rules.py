@@ -285,3 +285,52 @@ def test_the_own_body_is_never_forbidden(
     rulebook = Rulebook(policy)
     assert rulebook.veto(asked, LocalPure(), World()) is None
     assert [one.name for one in rulebook.allowed(asked, World())] == ["local-pure"]
+
+
+MODELS = """
+[delegation.remote_providers]
+words = { endpoint = "https://a.example.com" }
+cluster = { endpoint = "https://b.example.com", kind = "rtfs" }
+[delegation.local_models]
+writer = { path = "writer.gguf" }
+other = { kind = "gguf", path = "other.bin" }
+sorter = { kind = "classifier", path = "sorter.gguf" }
+judge = { path = "judge.rules" }
+echo = { kind = "echo" }
+"""
+WRITERS = {"remote-words", "local-writer", "local-other"}
+
+
+@pytest.mark.parametrize(
+    ("returns", "reason"),
+    [
+        ("any", None),
+        ("int", None),
+        ("[:map [:mood Mood]]", None),
+        ("[:fn [int] int]", "return type `[:fn [int] int]`: a model cannot answer a function"),
+        ("[:vector fn]", "`fn` in return type `[:vector fn]`: a model cannot answer a function"),
+        ("[:vector Back]", "`[:fn [] int]` in return type `[:vector Back]`: a model cannot answer a function"),
+        ("never", "return type `never`: no finite value belongs to it"),
+        ("Nowhere", "return type `Nowhere`: nothing says what that is"),
+        ("no type at all", None),
+    ],
+)
+def test_models_that_write_must_be_able_to_write_the_return_type(
+    book: Callable[[str], Rulebook], call: Callable[..., CallContext], returns: str, reason: str | None
+) -> None:
+    rulebook = book(MODELS)
+    asked = call("f", returns=returns, aliases={"Mood": "[:enum :a :b]", "Back": "[:fn [] int]"})
+    vetoes = {name: rulebook.veto(asked, one.target, World()) for name, one in rulebook.candidates.items()}
+    assert {name for name, veto in vetoes.items() if veto} == (WRITERS if reason else set())
+    for name in WRITERS if reason else ():
+        veto = vetoes[name]
+        assert veto is not None
+        assert (veto.hard, veto.reason) == ("type", reason)
+
+
+def test_what_a_name_of_a_type_stands_for_makes_another_call(call: Callable[..., CallContext]) -> None:
+    one = call("f", returns="T", aliases={"T": "int"})
+    other = call("f", returns="T", aliases={"T": "[:fn [] int]"})
+    assert one != other
+    assert one.task != other.task
+    assert call("f", returns="T") == call("f", returns="T", aliases={})
