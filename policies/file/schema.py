@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
 
+from policies.file.device import PATTERN
+
 type Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 type NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 type Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -23,7 +25,10 @@ type TargetName = Annotated[str, Field(min_length=1, max_length=200)]
 type TargetGlob = Glob
 type FactValue = str | int | bool
 #: what can be inside a model on this machine
-type ModelKind = Literal["echo", "rules"]
+type ModelKind = Literal["echo", "rules", "embedder", "classifier", "gguf"]
+#: what a model computes on
+type Device = Annotated[str, Field(pattern=PATTERN)]
+type ReplicaCount = Annotated[int, Field(ge=1, le=1024)]
 # arrays of the file become tuples and sets; what is in them stays strict
 type Texts = Annotated[tuple[str, ...], Strict(False)]
 type ArgTypes = Annotated[tuple[str, ...], Strict(False), Field(max_length=100)]
@@ -54,7 +59,17 @@ class TargetFacts(Table):
     tenants: GlobSet = frozenset()  # only these may use it; empty: all
 
 
-class RemoteProvider(TargetFacts):
+class Sampling(Table):
+    """How a model that generates text picks its words. None: as the model, or the service, sees fit."""
+
+    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
+    top_p: Fraction | None = None
+    top_k: Count | None = None
+    seed: Count | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None  # of an answer
+
+
+class RemoteProvider(TargetFacts, Sampling):
     """`[delegation.remote_providers.NAME]`."""
 
     endpoint: Filled
@@ -63,17 +78,49 @@ class RemoteProvider(TargetFacts):
     model: str | None = None
     api_key_env: str | None = None  # name of the variable that holds the secret, never the secret
     replicas: Texts = ()  # further endpoints of the same service
+    # of the kind "openai"
+    input_usd_per_mtok: NotNegative | None = None  # price of a million tokens of the prompt
+    output_usd_per_mtok: NotNegative | None = None  # and of the answer
+    structured: Literal["auto", "json-schema", "json-object", "prompt"] = "auto"  # how types are asked for
+    stream: bool = False
+    retries: Annotated[int, Field(ge=0, le=10)] = 2  # of one call, while its time lasts
+    proxy: Filled | None = None  # URL; None: as the environment says
+    ca_file: Filled | None = None  # certificates to trust in place of the system's
 
 
-class LocalModelEntry(TargetFacts):
+class ReplicaRange(Table):
+    """`replicas = { min = 1, max = 4 }`: as many as the queue needs."""
+
+    min: ReplicaCount = 1
+    max: ReplicaCount
+
+
+class LocalModelEntry(TargetFacts, Sampling):
     """`[delegation.local_models.NAME]`. What a model of some kind needs is checked in `validate_models`."""
 
     kind: ModelKind | None = None  # None: by how the name of its file ends
     path: Filled | None = None  # its file, for kinds that have one
     fail_rate: Fraction = 0.0  # of `echo`: share of calls that fail, for trials
-    threads: Count | None = None
-    num_gpus: NotNegative = 0.0
-    replicas: Annotated[int, Field(ge=1, le=1024)] = 1
+    device: Device = "cpu"
+    replicas: ReplicaCount | ReplicaRange = 1
+    queue_bound: Annotated[int, Field(ge=1, le=1_000_000)] = 4096  # requests that may wait
+    threshold: Fraction = 0.0  # of `classifier`: an answer with less confidence counts as a guess
+    # of `gguf`
+    mode: Literal["chat", "completion"] | None = None  # None: chat if the file has a template for it
+    context_length: Annotated[int, Field(ge=16, le=10_000_000)] | None = None  # tokens; None: the file's own
+    overflow: Literal["refuse", "truncate"] = "refuse"  # what becomes of a prompt that does not fit
+    parallel: Annotated[int, Field(ge=1, le=256)] = 1  # answers that are decoded at once
+    gpu_layers: Annotated[int, Field(ge=-1)] = -1  # on a GPU; -1: all
+
+    @property
+    def fewest(self) -> int:
+        """The smallest number of replicas."""
+        return self.replicas if isinstance(self.replicas, int) else self.replicas.min
+
+    @property
+    def most(self) -> int:
+        """The largest number of replicas."""
+        return self.replicas if isinstance(self.replicas, int) else self.replicas.max
 
 
 class RuleCache(Table):

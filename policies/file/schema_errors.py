@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from policies.errors import PolicyProblem
-from policies.file import shape
+from policies.file import device, shape
 from policies.file.places import MAX_TOLD, Places
 from policies.file.toml_lines import KeyPath, dotted
 
@@ -38,11 +38,15 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "less_than": lambda ctx: f"a number below {_plain(ctx['lt'])}",
     "less_than_equal": lambda ctx: f"a number of at most {_plain(ctx['le'])}",
     "string_too_short": lambda ctx: "a text that is not empty",
+    "string_pattern_mismatch": lambda ctx: _FORMS.get(ctx["pattern"], "a text of another form"),
     "string_too_long": lambda ctx: f"a text of at most {ctx['max_length']} characters",
     "too_long": lambda ctx: f"an array of at most {ctx['max_length']} elements",
     "missing": lambda ctx: "",
     "extra_forbidden": lambda ctx: "",
 }
+
+#: pattern → what a text looks like that it matches
+_FORMS: Final[Mapping[str, str]] = {device.PATTERN: device.FORMS}
 
 #: keys that people write for others
 _SYNONYMS: Final = {
@@ -60,7 +64,11 @@ _SYNONYMS: Final = {
     "max_cost": "max_cost_usd",
     "latency": "latency_ms",
     "max_latency": "max_latency_ms",
-    "gpus": "num_gpus",
+    "gpus": "device",
+    "num_gpus": "device",
+    "threads": "device",
+    "n_ctx": "context_length",
+    "n_gpu_layers": "gpu_layers",
 }
 _SECRETS: Final = ("key", "token", "secret", "password", "credential", "authorization", "bearer")
 

@@ -9,10 +9,24 @@ from urllib.parse import urlsplit
 
 from policies.errors import PolicyProblem
 from policies.file.checked import TOP, Checked, each, mentions
-from policies.file.schema import Delegation
+from policies.file.schema import Delegation, Sampling
 from policies.file.toml_lines import KeyPath
 from policies.rules.globs import matches
 
+#: keys that mean something to a service of models alone
+_OF_OPENAI: Final = frozenset(
+    {
+        "model",
+        "input_usd_per_mtok",
+        "output_usd_per_mtok",
+        "structured",
+        "stream",
+        "retries",
+        "ca_file",
+        "proxy",
+    }
+    | Sampling.model_fields.keys()
+)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -21,6 +35,18 @@ def check(what: Checked) -> Iterator[PolicyProblem]:
     yield from _secrets(what)
     yield from _endpoints(what)
     yield from _prices(what)
+    yield from _keys(what)
+
+
+def _keys(what: Checked) -> Iterator[PolicyProblem]:
+    """Keys that were given and mean nothing to another RTFS cluster."""
+    for key, provider in what.settings.remote_providers.items():
+        if provider.kind == "openai":
+            continue
+        for name in sorted(_OF_OPENAI & provider.model_fields_set):
+            path = (TOP, "remote_providers", key, name)
+            message = f'it has no effect on a provider of the kind "{provider.kind}", only on "openai"'
+            yield what.places.problem("no-effect", path, message, severity="warning")
 
 
 def _secrets(what: Checked) -> Iterator[PolicyProblem]:

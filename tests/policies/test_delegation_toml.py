@@ -9,7 +9,7 @@ import pytest
 
 from policies.file.load import load_policy, load_policy_file
 from policies.file.policy import Policy
-from policies.file.schema import RemoteProvider, TargetFacts
+from policies.file.schema import RemoteProvider, Sampling, TargetFacts
 from policies.file.shape import tables
 from policies.file.toml_lines import scan
 
@@ -59,7 +59,8 @@ def test_every_key_of_the_schema_is_in_it() -> None:
     keys = [(*path, name) for path, shape in tables() for name in shape.fields]
     missing = [key for key in keys if not any(_fits(key, found) for found in present)]
     # what decisions look at is explained with the first provider, for models, too
-    of_models = [("delegation", "local_models", "NAME", name) for name in TargetFacts.model_fields]
+    told = [*TargetFacts.model_fields, *Sampling.model_fields]
+    of_models = [("delegation", "local_models", "NAME", name) for name in told]
     assert set(missing) <= set(of_models)
     assert len(keys) > 100
 
