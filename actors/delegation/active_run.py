@@ -27,6 +27,18 @@ class _Tally:
     calls: int = 0
     took_ms: float = 0.0
     spent: MicroUsd = 0
+    #: answers that say how sure they are, and the sum of that
+    told: int = 0
+    confidence: float = 0.0
+
+    def add(self, record: CallRecord) -> None:
+        self.calls += 1
+        self.took_ms += record.took_ms
+        self.spent += record.spent
+        for attempt in record.history:
+            if attempt.target == record.answered_by and attempt.confidence is not None:
+                self.told += 1
+                self.confidence += attempt.confidence
 
 
 #: function, target, who answered, and what became of each target before
@@ -99,9 +111,7 @@ class ActiveRun:
             tally = self._tallies.get(kind)
             if tally is None:
                 tally = self._tallies[kind] = _Tally("; ".join(map(str, passed)))
-            tally.calls += 1
-            tally.took_ms += record.took_ms
-            tally.spent += record.spent
+            tally.add(record)
 
     def summaries(self) -> tuple[CallSummary, ...]:
         """Its delegated calls, those that went alike together."""
@@ -115,6 +125,7 @@ class ActiveRun:
                     calls=tally.calls,
                     took_ms=tally.took_ms,
                     cost_usd=tally.spent / USD,
+                    confidence=tally.confidence / tally.told if tally.told else None,
                 )
                 for (function, target, answered_by, _), tally in self._tallies.items()
             )

@@ -8,26 +8,27 @@ A request has one time for everything, from the wait for a connection to the las
 byte every second is as late as one that sends none. Answers are read up to a number of bytes and no farther.
 Redirects are not followed, since what may be sent to one host may not be sent to another. Cookies are not kept,
 since calls of different tenants share a client. Environment variables about proxies and certificates
-(`HTTPS_PROXY`, `SSL_CERT_FILE`, …) hold for all hosts but this machine.
+(`HTTPS_PROXY`, `SSL_CERT_FILE`, …) hold for all hosts but this machine; a request may name others.
+
+An answer that is a stream of events can be followed while it comes (`on_events`), and left in the middle.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import MappingProxyType
 from typing import Any, Final
 
 import httpx
 
 from actors.remote.faults import fault_of_exception
+from actors.remote.http_clients import ClientKey, client_of, is_this_machine
 from policies.errors import TargetFailed
 from rtfs.overlap import wait
 
@@ -35,11 +36,14 @@ from rtfs.overlap import wait
 MOST_BYTES: Final = 16 << 20
 #: longest time for making a connection, seconds
 CONNECT_TIMEOUT_S: Final = 5.0
-#: connections to one provider, and how many of them are kept while nothing is sent
-_CONNECTIONS: Final = httpx.Limits(max_connections=512, max_keepalive_connections=64, keepalive_expiry=20.0)
 #: how long `close` waits for the loop to end, seconds
 _CLOSE_S: Final = 5.0
 _SCHEMES: Final = ("http", "https")
+#: what an answer that is followed says of itself
+_EVENTS: Final = "text/event-stream"
+#: how long the end of a stream is waited for when nothing more is wanted of it, seconds: where it comes, the
+#: connection can be used again
+_END_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,13 @@ class HttpRequest:
     most_bytes: int = MOST_BYTES
     #: whether variables of the environment about proxies and certificates hold; None: unless it is this machine
     trust_env: bool | None = None
+    #: a proxy's URL, which may hold a password; None: as the environment says
+    proxy: str | None = field(default=None, repr=False)
+    #: certificates to trust in place of the system's
+    ca_file: str | None = None
+    #: is given each piece of an answer of success that is a stream of events, on the thread of the loop, so it
+    #: must be quick; true: nothing more is wanted. What it raises ends the request. The body is empty then
+    on_events: Callable[[bytes], bool] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,26 +167,23 @@ class _Loop:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
-        self._clients: dict[tuple[str, str, bool], httpx.AsyncClient] = {}
+        self._clients: dict[ClientKey, httpx.AsyncClient] = {}
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="rtfs-http", daemon=True)
         self._thread.start()
 
     def client(self, request: HttpRequest, url: httpx.URL) -> httpx.AsyncClient:
-        """The client for a request. Made on the caller's thread: reading certificates takes a while."""
-        trust_env = not _is_this_machine(url.host) if request.trust_env is None else request.trust_env
-        key = (request.provider, url.scheme, trust_env)
+        """The client for a request. Made on the caller's thread: reading certificates takes a while.
+
+        Raises:
+            TargetFailed: its proxy or its certificates cannot be used.
+        """
+        trust_env = not is_this_machine(url.host) if request.trust_env is None else request.trust_env
+        key = ClientKey(request.provider, url.scheme, trust_env, request.proxy, request.ca_file)
         with self._lock:
             found = self._clients.get(key)
             if found is None:
-                found = self._clients[key] = httpx.AsyncClient(
-                    # one of `http` never makes a TLS connection, for no redirect is followed: it reads none
-                    verify=url.scheme == "https",
-                    trust_env=trust_env,
-                    follow_redirects=False,
-                    limits=_CONNECTIONS,
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                )
+                found = self._clients[key] = client_of(key)
             return found
 
     def close(self) -> None:
@@ -210,7 +218,7 @@ async def _send(client: httpx.AsyncClient, request: HttpRequest, url: httpx.URL)
                 request.method, url, headers=headers, content=request.body, timeout=timeout
             ) as response,
         ):
-            body = await _body(response, request.most_bytes)
+            body = await _body(response, request)
             return HttpReply(status=response.status_code, headers=_readable(response.headers), body=body)
     except Exception as error:
         failure = fault_of_exception(error)
@@ -219,21 +227,43 @@ async def _send(client: httpx.AsyncClient, request: HttpRequest, url: httpx.URL)
         raise failure from error
 
 
-async def _body(response: httpx.Response, most_bytes: int) -> bytes:
-    """The body as it was sent, unless it is longer than `most_bytes`."""
+async def _body(response: httpx.Response, request: HttpRequest) -> bytes:
+    """The body as it was sent, unless it is longer than it may be; empty if somebody follows it."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", ""):  # a small answer could unpack to anything
         raise TargetFailed("bad-reply", "its answer is compressed, though that was not asked for")
-    too_long = f"its answer is longer than {most_bytes} bytes"
+    too_long = f"its answer is longer than {request.most_bytes} bytes"
     length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > most_bytes:
+    if length.isdecimal() and int(length[:20]) > request.most_bytes:
         raise TargetFailed("bad-reply", too_long)
-    body = bytearray()
-    async for part in response.aiter_raw():
-        body += part
-        if len(body) > most_bytes:
+    on_events = request.on_events if response.is_success and _is_events(response) else None
+    body, read = bytearray(), 0
+    pieces = response.aiter_raw()
+    async for piece in pieces:
+        read += len(piece)
+        if read > request.most_bytes:
             raise TargetFailed("bad-reply", too_long)
+        if on_events is None:
+            body += piece
+        elif on_events(piece):
+            await _end(pieces)
+            break
     return bytes(body)
+
+
+async def _end(pieces: AsyncIterator[bytes]) -> None:
+    """Read the end of a stream that is complete, if it comes at once; else the connection is closed."""
+    try:
+        async with asyncio.timeout(_END_S):
+            async for _ in pieces:
+                pass
+    except (TimeoutError, httpx.HTTPError):
+        pass
+
+
+def _is_events(response: httpx.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower() == _EVENTS
 
 
 def _readable(headers: httpx.Headers) -> Mapping[str, str]:
@@ -248,15 +278,6 @@ def _url(text: str) -> httpx.URL:
     if url.scheme not in _SCHEMES or not url.host:
         raise TargetFailed("connection-refused", "its address is neither http nor https")
     return url
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _cancel(future: Future[HttpReply]) -> None:

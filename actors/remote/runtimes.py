@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from typing import Final
 
+from actors.remote.bearer import authorization
 from actors.remote.endpoints import Endpoints
 from actors.remote.evaluation import PATH, Evaluated, Evaluation, answer_of
 from actors.remote.faults import NOTHING_DONE
@@ -52,7 +53,11 @@ class RemoteRuntimes:
             RtfsError: the program's own error; or the run here must stop.
         """
         provider = self._provider(target)
-        headers = {"content-type": "application/json", "accept": "application/json", **self._token(provider)}
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            **authorization(provider, self._environ),
+        }
         name, body = target_name(target), evaluation.body()
         endpoints = self._endpoints_of(provider)
         deadline = self._clock.monotonic() + evaluation.timeout_s
@@ -93,15 +98,6 @@ class RemoteRuntimes:
         if found is None or found.kind != "rtfs":
             raise TargetFailed("bad-request", "the policy in force names no provider of kind `rtfs` for it")
         return found
-
-    def _token(self, provider: RemoteProvider) -> dict[str, str]:
-        name = provider.api_key_env
-        if name is None:
-            return {}
-        token = self._environ.get(name, "").strip()
-        if not token:
-            raise TargetFailed("auth", f"the environment variable {name} is not set")
-        return {"authorization": f"Bearer {token}"}
 
     def _endpoints_of(self, provider: RemoteProvider) -> Endpoints:
         """Those of a provider; others by the same addresses share them, also under a new policy."""

@@ -80,6 +80,16 @@ def test_putting_it_off_ends_it_with_an_error_that_no_program_catches() -> None:
     assert not error.catchable
 
 
+def test_the_confidence_of_those_who_answered() -> None:
+    active = ActiveRun(REQUEST)
+    for confidence in (0.5, 1.0, None):
+        active.add(record("f", M, M, Attempt(target=M, result="answered", confidence=confidence)))
+    unsure = Attempt(target=M, result="unsure", confidence=0.1)
+    active.add(record("g", M, A, unsure, Attempt(target=A, result="answered", confidence=0.9)))
+    active.add(record("h", M, A, unsure, Attempt(target=A, result="answered")))
+    assert [each.confidence for each in active.summaries()] == [0.75, 0.9, None]
+
+
 def test_calls_that_went_alike_are_counted_together() -> None:
     active = ActiveRun(REQUEST)
     refused = Attempt(target=A, result="refused", cause="breaker", detail="its circuit is open")

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from scripted_server import (
     drips,
     floods,
     hangs_up,
+    head,
     is_silent,
 )
 
@@ -224,6 +226,106 @@ def test_what_is_no_json(body: bytes, kind: str, detail: str):
         reply.json()
     assert failed.value.cause == "bad-reply"
     assert HttpReply(status=200, headers={"content-type": "application/x+json"}, body=b"[1]").json() == [1]
+
+
+# ---------------------------------------------------------------- streams
+
+
+def followed(caller: HttpCaller, url: str, enough: Callable[[bytes], bool], **more: Any) -> HttpReply:
+    """The reply to a request whose events go to `enough`."""
+    return caller.call(request(url, on_events=enough, **more))
+
+
+EVENTS = {"content-type": "Text/Event-Stream; charset=utf-8"}
+
+
+def test_a_stream_is_followed_as_it_comes_and_its_connection_used_again(server: Start, caller: HttpCaller):
+    there = server(answers(200, "data: 1\n\ndata: 2\n\n", EVENTS))
+    for _ in range(3):
+        seen: list[bytes] = []
+        reply = followed(caller, there.url, lambda piece, seen=seen: bool(seen.append(piece)))  # type: ignore[misc]
+        assert (b"".join(seen), reply.body) == (b"data: 1\n\ndata: 2\n\n", b"")
+        followed(caller, there.url, lambda piece: True)
+    assert there.connections == 1
+
+
+def test_a_stream_of_which_no_more_is_wanted_is_left(server: Start, caller: HttpCaller):
+    async def goes_on(received: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(head(200, EVENTS) + b"data: 1\n\n")
+        await asyncio.Event().wait()
+
+    there = server(goes_on)
+    assert followed(caller, there.url, lambda piece: True, timeout_s=60.0).status == 200
+    assert there.given_up.acquire(timeout=10)
+
+
+def test_what_is_raised_on_a_stream_ends_the_request(server: Start, caller: HttpCaller):
+    def refuse(piece: bytes) -> bool:
+        raise TargetFailed("bad-reply", "not this")
+
+    there = server(floods_events)
+    with pytest.raises(TargetFailed, match="not this"):
+        followed(caller, there.url, refuse)
+    there.behaviour = answers(200)
+    assert caller.call(request(there.url)).status == 200
+
+
+def test_a_stream_is_read_so_far_and_no_farther(server: Start, caller: HttpCaller):
+    with pytest.raises(TargetFailed, match="longer than 100000 bytes") as failed:
+        followed(caller, server(floods_events).url, lambda piece: False, most_bytes=100_000)
+    assert failed.value.cause == "bad-reply"
+
+
+@pytest.mark.parametrize(("status", "headers"), [(200, JSON), (500, EVENTS), (200, {})])
+def test_what_is_no_stream_of_success_is_read_whole(
+    server: Start, caller: HttpCaller, status: int, headers: dict[str, str]
+):
+    seen: list[bytes] = []
+    there = server(answers(status, "data: 1\n\n", headers))
+    reply = followed(caller, there.url, lambda piece: bool(seen.append(piece)))  # type: ignore[func-returns-value]
+    assert (reply.body, seen) == (b"data: 1\n\n", [])
+
+
+async def floods_events(received: Received, writer: asyncio.StreamWriter) -> None:
+    writer.write(head(200, EVENTS))
+    while True:
+        writer.write(b": nothing\n\n" * 5000)
+        await writer.drain()
+
+
+# ---------------------------------------------------------------- proxies and certificates
+
+
+def test_a_proxy_of_the_request_is_for_this_machine_too(server: Start, caller: HttpCaller):
+    proxy, there = server(answers(200, "proxy")), server(answers(200, "there"))
+    assert caller.call(request(there.url, proxy=proxy.url)).body == b"proxy"
+    assert caller.call(request(there.url)).body == b"there"
+
+
+@pytest.mark.parametrize("proxy", ["no address", "ftp://user:secret@h", "http://[::1"])
+def test_a_proxy_that_is_none(server: Start, caller: HttpCaller, proxy: str):
+    there = request(server(answers(200)).url, proxy=proxy)
+    with pytest.raises(TargetFailed, match="`proxy` is no address") as failed:
+        caller.call(there)
+    assert failed.value.cause == "connection-refused"
+    assert "secret" not in f"{failed.value!r} {failed.value.__cause__!r} {there!r}"
+
+
+def test_certificates_of_a_file(caller: HttpCaller, tls_server: Any):
+    assert caller.call(request(tls_server.url, ca_file=tls_server.ca_file)).body == b"over TLS"
+    with pytest.raises(TargetFailed, match="certificate is not trusted") as failed:
+        caller.call(request(tls_server.url))
+    assert failed.value.cause == "connection-lost"
+
+
+@pytest.mark.parametrize("text", [None, b"", b"no certificate"])
+def test_certificates_that_cannot_be_read(caller: HttpCaller, tmp_path: Path, text: bytes | None):
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_bytes(text)
+    with pytest.raises(TargetFailed, match="the certificates of its `ca_file`") as failed:
+        caller.call(request("https://127.0.0.1:9", ca_file=str(path)))
+    assert failed.value.cause == "connection-refused"
 
 
 def until(true: Callable[[], bool]) -> None:
