@@ -136,11 +136,27 @@ class ModelTransport:
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
+        self._models: Mapping[str, tuple[str, ...]] = {}
+        self._told: dict[str, tuple[str, ...]] = {}
         self._replicas: Mapping[str, tuple[str, ...]] = {}
 
     def set_models(self, replicas: Mapping[str, tuple[str, ...]]) -> None:
-        """Say which models there are, and the names of the actors of their replicas."""
-        self._replicas = replicas
+        """Say which models there are, and the names of the actors of as few replicas as each may have."""
+        self._models = replicas
+        self._follow()
+
+    def heard_of(self, model: str, replicas: Sequence[str]) -> None:
+        """Say which replicas of a model there are now."""
+        self._told[model] = tuple(replicas)
+        self._follow()
+
+    def _follow(self) -> None:
+        # names are those of the model's settings: what was told under other ones says nothing about these
+        told = {model: self._told.get(model, ()) for model in self._models}
+        self._replicas = {
+            model: told[model] if told[model][:1] == names[:1] else names
+            for model, names in self._models.items()
+        }
 
     def replicas(self, model: str) -> Sequence[str]:
         """Names of the replicas' actors."""

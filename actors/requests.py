@@ -178,6 +178,8 @@ class CallSummary:
     #: sum of the times of these calls
     took_ms: float
     cost_usd: float
+    #: mean confidence of the answers, 0 to 1; None: none of them says anything about it
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine, Iterable
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,9 @@ import ray
 from ray.exceptions import RayError
 
 from actors import names
+from actors.control.replicas import Replicas
 from actors.control.spec import RuntimeSpec
-from actors.control.supervisor import PartLost, Supervisor
+from actors.control.supervisor import PROBE_S, PartLost, Supervisor
 from actors.evaluator.actor import evaluator_actor
 from actors.events.event import POLICY, Event, News
 from actors.events.hub import EventHub
@@ -33,8 +35,10 @@ _log = logging.getLogger("rtfs.control")
 
 #: calls at once: each subscriber has one that waits
 _CALLS: Final = 20_000
-#: how long a model stays that a new policy does not name, seconds
+#: how long a replica stays that is not wanted any more, seconds: whoever sends it calls has heard of it by then
 _OLD_MODELS_S: Final = 30.0
+#: and how much longer at most while it still answers calls
+_LAST_CALLS_S: Final = 600.0
 
 
 class ActorPart:
@@ -96,13 +100,17 @@ class ControlActor:
         logs.configure(os.environ)
         self._spec = spec
         self._hub = EventHub()
+        self._replicas = Replicas()
+        self._entries: Mapping[str, LocalModelEntry] = {}
         #: actors of models that the policy in force asks for
         self._models: set[str] = set()
         self._number = 0
         self._meter = RayMeter()
         self._meter.start()
-        self._supervisor = Supervisor(self._parts(), lost=self._lost)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._supervisor = Supervisor(
+            self._parts(), lost=self._lost, probed=lambda: self._spawn(self._scale_models())
+        )
         self._spawn(self._supervisor.run())
         self._spawn(self._follow_policy())
 
@@ -113,9 +121,12 @@ class ControlActor:
         made = list(news)
         if any(each.topic == POLICY for each in made):
             await self._follow_policy()  # its models are there before anybody hears of it
-        for each in made:
+        return await self._publish(made)
+
+    async def _publish(self, news: Sequence[News]) -> int:
+        for each in news:
             self._meter.count(instruments.EVENTS, {"topic": each.topic})
-        return await self._hub.publish_all(made)
+        return await self._hub.publish_all(news)
 
     async def subscribe(
         self, topics: Iterable[str], keys: Iterable[str] | None = None, tenant: str | None = None
@@ -184,33 +195,65 @@ class ControlActor:
         self._number = state.number
         loaded = load_policy(state.text, source=state.source, environ=state.overrides, needs_secrets=False)
         folder = Path(state.source).parent
-        entries = local_models(loaded.settings, folder)
-        wanted = {
-            name: self._model(name, model, entries[model])
-            for model, names_of in replicas(loaded.settings, folder).items()
-            for name in names_of
-        }
+        self._entries = local_models(loaded.settings, folder)
+        most = {model: entry.most for model, entry in self._entries.items()}
+        self._replicas.follow(self._entries, replicas(loaded.settings, folder, most), self._there)
+        self._have_models()
+        await self._publish(self._replicas.news())
+
+    def _there(self) -> set[str]:
+        """The names of this runtime's actors: replicas that were added before this actor was started anew."""
+        space = self._spec.namespace
+        found: Any = ray.util.list_named_actors(all_namespaces=True)
+        return {each["name"] for each in found if each["namespace"] == space}
+
+    async def _scale_models(self) -> None:
+        """Have as many replicas as the queues need; evaluators hear of it before one is ended."""
+        self._replicas.decide(time.monotonic())
+        self._have_models()
+        await self._publish(self._replicas.news())
+
+    def _have_models(self) -> None:
+        """Start the replicas that are wanted, and end those that are not any more."""
+        wanted, needed = self._replicas.wanted, self._replicas.needed
+        new = wanted.keys() - self._models
+        for names_of, is_needed in ((new & needed, True), (new - needed, False)):
+            if names_of:
+                parts = {name: self._model(name, wanted[name], warm=not is_needed) for name in names_of}
+                self._supervisor.add(parts, is_needed=is_needed)
         old = self._models - wanted.keys()
-        self._supervisor.add({name: part for name, part in wanted.items() if name not in self._models})
         self._models = set(wanted)
         if old:
             self._spawn(self._remove_later(old))
 
     async def _remove_later(self, old: set[str]) -> None:
-        """End models that no policy asks for any more, once runs that began under the old one are over."""
+        """End replicas that are not wanted any more, once no more calls come and the last one is answered."""
         await asyncio.sleep(_OLD_MODELS_S)
-        self._supervisor.remove(old - self._models)
+        end = time.monotonic() + _LAST_CALLS_S
+        while self._replicas.are_busy(old - self._models) and time.monotonic() < end:
+            await asyncio.sleep(PROBE_S)
+        gone = old - self._models
+        self._supervisor.remove(gone)
+        self._replicas.forget(gone)
 
-    def _model(self, name: str, model: str, entry: LocalModelEntry) -> ActorPart:
-        space = self._spec.namespace
+    def _model(self, name: str, model: str, *, warm: bool) -> ActorPart:
+        """A replica; with `warm` its model is loaded at once, else by the first request."""
+        space, entry = self._spec.namespace, self._entries[model]
 
         def begin() -> Any:
-            return model_actor(model, entry, actor_name=name, namespace=space, lifetime="detached")
+            handle = model_actor(model, entry, actor_name=name, namespace=space, lifetime="detached")
+            if warm:
+                handle.load.remote()
+            return handle
 
         def ask(handle: Any) -> Any:
             return handle.stats.options(concurrency_group=CONTROL_GROUP).remote()
 
-        return ActorPart(name, space, begin, ask, _judged)
+        def judge(stats: Any) -> str:
+            self._replicas.hear(name, stats)
+            return _judged(stats)
+
+        return ActorPart(name, space, begin, ask, judge)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_event_loop().create_task(work)

@@ -51,6 +51,8 @@ class Part(Protocol):
 @dataclass(slots=True)
 class _Watched:
     part: Part
+    #: whether the runtime is not ready without it
+    is_needed: bool = True
     state: str = "starting"
     #: when it last answered, or was started
     heard_at: float = 0.0
@@ -61,6 +63,7 @@ class Supervisor:
 
     Args:
         lost: told the name of each part that was up and is not any more.
+        probed: called after each round of probes.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class Supervisor:
         hung_s: float = HUNG_S,
         clock: Callable[[], float] = time.monotonic,
         lost: Callable[[str], None] = lambda name: None,
+        probed: Callable[[], None] = lambda: None,
     ) -> None:
         self._lost = lost
+        self._probed = probed
         self._probe_s = probe_s
         self._answer_s = answer_s
         self._hung_s = hung_s
@@ -83,13 +88,18 @@ class Supervisor:
         self._again = asyncio.Event()
         self.add(parts)
 
-    def add(self, parts: Mapping[str, Part]) -> None:
-        """Start these parts and watch them, too."""
+    def add(self, parts: Mapping[str, Part], *, is_needed: bool = True) -> None:
+        """Start these parts and watch them, too.
+
+        Args:
+            is_needed: False: the runtime is ready without them.
+        """
         for name, part in parts.items():
-            self._watched[name] = watched = _Watched(part)
+            self._watched[name] = watched = _Watched(part, is_needed)
             self._start(name, watched)
-        self._ready.clear()
-        self._again.set()
+        if is_needed:
+            self._ready.clear()
+            self._again.set()
 
     def remove(self, names: set[str]) -> None:
         """End these parts for good."""
@@ -104,7 +114,8 @@ class Supervisor:
     def status(self) -> RuntimeStatus:
         """How the parts were when they were last probed."""
         parts = {name: watched.state for name, watched in self._watched.items()}
-        ready = all(state == "up" or state.startswith("degraded") for state in parts.values())
+        needed = [watched.state for watched in self._watched.values() if watched.is_needed]
+        ready = all(state == "up" or state.startswith("degraded") for state in needed)
         return RuntimeStatus(ready=ready, parts=MappingProxyType(parts))
 
     async def ready(self, timeout_s: float) -> RuntimeStatus:
@@ -133,6 +144,7 @@ class Supervisor:
             self._ready.set()
         else:
             self._ready.clear()
+        self._probed()
 
     async def _probe(self, name: str, watched: _Watched) -> None:
         lost: Exception | None = None

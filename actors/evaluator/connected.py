@@ -22,16 +22,18 @@ from actors.delegation.active_run import active_run
 from actors.delegation.delegation import Delegation
 from actors.delegation.model_calls import ModelRunner
 from actors.delegation.runners import Runners
+from actors.delegation.turns import InTurn
 from actors.evaluator.evaluator import Evaluator
-from actors.evaluator.memory import collect_less
-from actors.events.event import HEALTH, POLICY, Event
+from actors.events.event import HEALTH, MODELS, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
+from actors.garbage import collect_less
 from actors.models.registry import replicas
 from actors.policy.state import PolicyState
 from actors.ray_calls import AWAY, Actors, ActorTreasury, ControlAnnouncer, ModelTransport
 from actors.remote.execute import ID, RemoteExecution
 from actors.remote.http import HttpCaller
+from actors.remote.openai.runner import OpenAiRunner, OpenAiServices
 from actors.remote.rtfs_runner import RemoteRtfsRunner
 from actors.remote.runtimes import RemoteRuntimes
 from actors.requests import RunReply, RunRequest
@@ -98,7 +100,7 @@ class ConnectedEvaluator:
             ended=self._ended,
         )
         stream = EventStream(
-            ActorSource(self.actors.get(names.CONTROL)), (POLICY, HEALTH), connection_errors=AWAY
+            ActorSource(self.actors.get(names.CONTROL)), (POLICY, HEALTH, MODELS), connection_errors=AWAY
         )
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
@@ -116,8 +118,16 @@ class ConnectedEvaluator:
 
     def _runners(self, current: Current) -> Mapping[str, Runner]:
         self._runtimes = RemoteRuntimes(self._caller, current, self._environ, self._clock)
-        remote = RemoteRtfsRunner(self._runtimes, _program)
-        return Runners(current, ModelRunner(self._transport), {"rtfs": remote})
+        services = OpenAiServices(self._caller, current, self._environ, self._clock)
+        remote: dict[str, Runner] = {
+            "rtfs": RemoteRtfsRunner(self._runtimes, _program),
+            "openai": OpenAiRunner(services),
+        }
+        return Runners(
+            current,
+            ModelRunner(self._transport),
+            {kind: InTurn(runner, current, self._clock) for kind, runner in remote.items()},
+        )
 
     def _remote_execution(self) -> RemoteExecution:
         assert self._runtimes is not None
@@ -148,6 +158,8 @@ class ConnectedEvaluator:
         """Something changed, or the stream began anew."""
         if event.topic == HEALTH:
             self.delegation.heard_of(event.key, event.data)
+        elif event.topic == MODELS:
+            self._transport.heard_of(event.key, event.data["replicas"])
         elif event.data.get("number", self.delegation.number + 1) > self.delegation.number:
             self.delegation.follow(self._policy_state())
             self._follow_models()

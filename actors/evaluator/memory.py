@@ -21,20 +21,6 @@ INTERVAL_S: Final = 0.5
 GRACE_S: Final = 5.0
 #: exit code of a process that was over its ceiling
 EXIT_CODE: Final = 75
-#: allocations after which Python looks for unreachable cycles, and passes of one generation before the next
-_GC_THRESHOLDS: Final = (50_000, 20, 100)
-
-
-def collect_less() -> None:
-    """Have Python's garbage collector spend less time: on what is there now none, on the rest a tenth.
-
-    What a process has when it begins to serve stays as long as it does. And a burst of calls makes thousands of
-    objects that live until the last of them ends; looking at all of them every 700 allocations, the default,
-    took a fifth of the time of such a burst.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def resident_bytes() -> int:

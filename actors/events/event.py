@@ -4,6 +4,7 @@
     health    the health of a target changed               key: the target's name
     tickets   a ticket changed                             key: the ticket's id
     caches    entries of a cache became invalid            key: the cache's name
+    models    a model has more replicas, or less           key: the model's name, without `local-`
     stream    made by `EventStream` itself, when it had to subscribe again: what came before may have gaps,
               and what follows begins with the current states
 
@@ -23,8 +24,9 @@ POLICY: Final = "policy"
 HEALTH: Final = "health"
 TICKETS: Final = "tickets"
 CACHES: Final = "caches"
+MODELS: Final = "models"
 #: what can be published and subscribed to
-TOPICS: Final = (POLICY, HEALTH, TICKETS, CACHES)
+TOPICS: Final = (POLICY, HEALTH, TICKETS, CACHES, MODELS)
 #: only ever made by a stream
 STREAM: Final = "stream"
 

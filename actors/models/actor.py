@@ -7,8 +7,10 @@ from typing import Any, Final, Literal
 
 import ray
 
-from actors.models.host import QUEUE_BOUND, ModelHost
+from actors.garbage import collect_less
+from actors.models.host import ModelHost
 from actors.models.registry import ModelRegistry
+from policies.file.device import share_of
 from policies.file.schema import LocalModelEntry
 
 #: group of threads that answer `cancel`, `stats`, `reload` and the like while all others wait for the model:
@@ -21,9 +23,7 @@ CALLS_AT_ONCE: Final = 64
 class ModelActor(ModelHost):
     """A `ModelHost` whose batches are measured."""
 
-    def __init__(
-        self, name: str, entry: LocalModelEntry, *, registry: ModelRegistry | None, queue_bound: int
-    ) -> None:
+    def __init__(self, name: str, entry: LocalModelEntry, *, registry: ModelRegistry | None) -> None:
         from actors.telemetry import instruments, logs
         from actors.telemetry.meter import RayMeter
 
@@ -35,7 +35,8 @@ class ModelActor(ModelHost):
             meter.record(instruments.BATCH_SIZE, {"model": name}, size)
             meter.record(instruments.MODEL_LATENCY, {"model": name}, took_s * 1000)
 
-        super().__init__(name, entry, registry=registry, queue_bound=queue_bound, told=told)
+        super().__init__(name, entry, registry=registry, queue_bound=entry.queue_bound, told=told)
+        collect_less()
 
     def process(self) -> int:
         """The id of its process."""
@@ -50,10 +51,10 @@ def model_actor(
     namespace: str,
     lifetime: Literal["detached"] | None = None,
     registry: ModelRegistry | None = None,
-    queue_bound: int = QUEUE_BOUND,
 ) -> Any:
     """The handle of the actor `actor_name` that hosts the model `name`. It is started if there is none."""
     remote: Any = ray.remote
+    share = share_of(entry.device)
     return (
         remote(concurrency_groups={CONTROL: 2})(ModelActor)
         .options(
@@ -61,11 +62,11 @@ def model_actor(
             namespace=namespace,
             lifetime=lifetime,
             get_if_exists=True,
-            num_gpus=entry.num_gpus,
-            num_cpus=entry.threads or 0,
+            num_gpus=share.gpus,
+            num_cpus=share.threads or 0,
             max_concurrency=CALLS_AT_ONCE,
             max_restarts=-1,
             max_task_retries=0,  # whoever called knows better whether to try again, and where
         )
-        .remote(name, entry, registry=registry, queue_bound=queue_bound)
+        .remote(name, entry, registry=registry)
     )

@@ -4,9 +4,11 @@
      │        ▲
      └─▶ failed          tried again after `RETRY_LOAD_S`, by the next request, or by `load` and `reload`
 
-The first request loads the model if nobody did before. A reload that fails leaves the old model in place. What
-is wrong is told in `problems` of the stats and in the log; requests get it as the reason of their failure. How
-requests wait and run is the matter of `actors.models.dispatch`. Nothing here knows of Ray.
+The first request loads the model if nobody did before. A model is warmed up before it is `ready`, so that its
+first answer takes no longer than later ones; where that fails, the load has failed. A reload that fails leaves
+the old model in place. What is wrong is told in `problems` of the stats and in the log; requests get it as the
+reason of their failure. How requests wait and run is the matter of `actors.models.dispatch`. Nothing here knows
+of Ray.
 """
 
 from __future__ import annotations
@@ -58,6 +60,9 @@ class HostStats:
     #: requests that found the queue full
     refused: int
     timed_out: int
+    #: requests in one batch and batches at once that the model takes; 0 if none is loaded
+    max_batch: int = 0
+    concurrency: int = 0
 
 
 class ModelHost:
@@ -171,6 +176,8 @@ class ModelHost:
             mean_batch=counts.batched / counts.batches if counts.batches else 0.0,
             refused=counts.refused,
             timed_out=counts.timed_out,
+            max_batch=0 if model is None else model.max_batch,
+            concurrency=0 if model is None else model.concurrency,
         )
 
     def _first_load(self, requests: Sequence[InferenceRequest]) -> TargetFailed | None:
@@ -190,10 +197,9 @@ class ModelHost:
         return self._failure or TargetFailed("connection-refused", f"the model `{self._name}` is not loaded")
 
     def _made(self, entry: LocalModelEntry) -> ModelProvider | TargetFailed:
-        """A model of that entry, loaded, or why there is none."""
+        """A model of that entry, loaded and warm, or why there is none."""
         try:
-            model = self._registry.make(self._name, entry)
-            model.load()
+            model = self._warm(entry)
         except ModelError as error:
             failure = TargetFailed("crashed", f"cannot load the model: {error}")
         except Exception as error:
@@ -206,6 +212,16 @@ class ModelHost:
         _log.warning("%s: %s", self._name, failure.detail)
         self._failure = failure
         return failure
+
+    def _warm(self, entry: LocalModelEntry) -> ModelProvider:
+        model = self._registry.make(self._name, entry)
+        try:
+            model.load()
+            model.warm_up()
+        except BaseException:  # what it holds by now would stay in memory
+            close(model)
+            raise
+        return model
 
     def _put(self, made: ModelProvider | TargetFailed | None) -> None:
         """Put a model, or why there is none, in the place of what there is."""

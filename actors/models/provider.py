@@ -68,7 +68,7 @@ class ModelProvider(ABC):
         Raises:
             TargetFailed: there is none.
         """
-        response = self.infer(InferenceRequest(_PROMPT, (prompt,)))
+        response = self.infer(text_request(prompt))
         if response.text is not None:
             return response.text
         return response.value if isinstance(response.value, str) else pr_str(response.value)
@@ -78,6 +78,13 @@ class ModelProvider(ABC):
 
         Raises:
             ModelError: its file cannot be used.
+        """
+
+    def warm_up(self) -> None:  # noqa: B027 - not every model is slow at first
+        """Do once what a first request would do more slowly than later ones. After `load`.
+
+        Raises:
+            TargetFailed, ModelError: it cannot answer.
         """
 
     def cancel(self, ids: frozenset[str]) -> None:  # noqa: B027 - it may save nothing
@@ -100,6 +107,11 @@ class ModelProvider(ABC):
             return self.infer(request)
         except Exception as error:
             return failure_of(error, self.id)
+
+
+def text_request(prompt: str) -> InferenceRequest:
+    """What `infer_text` asks."""
+    return InferenceRequest(_PROMPT, (prompt,))
 
 
 def failure_of(error: Exception, model: str) -> TargetFailed:

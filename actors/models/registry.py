@@ -12,10 +12,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
+from types import MappingProxyType
 
 from actors import names
 from actors.models.echo import EchoModel
+from actors.models.embedding.classifier import ClassifierModel
+from actors.models.embedding.minilm import NAME as MINILM
+from actors.models.embedding.model import EmbedderModel
 from actors.models.errors import ModelError
+from actors.models.generation.gguf_model import GgufModel
 from actors.models.provider import ModelProvider
 from actors.models.rules import RulesModel
 from policies.file.schema import Delegation, LocalModelEntry
@@ -33,6 +38,9 @@ class ModelRegistry:
         self._suffixes: dict[str, str] = {}
         self.register("echo", EchoModel.of)
         self.register("rules", RulesModel.of, suffixes=(".rules",))
+        self.register("classifier", ClassifierModel.of)
+        self.register("embedder", EmbedderModel)
+        self.register("gguf", GgufModel.of, suffixes=(".gguf",))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -81,10 +89,17 @@ def local_models(settings: Delegation, folder: Path) -> Mapping[str, LocalModelE
     return {key.removeprefix("local-"): _placed(entry, folder) for key, entry in settings.local_models.items()}
 
 
-def replicas(settings: Delegation, folder: Path) -> Mapping[str, tuple[str, ...]]:
-    """The names of the actors of each model's replicas. Arguments as for `local_models`."""
+def replicas(
+    settings: Delegation, folder: Path, counts: Mapping[str, int] = MappingProxyType({})
+) -> Mapping[str, tuple[str, ...]]:
+    """The names of the actors of each model's replicas. Arguments as for `local_models`, and
+
+    counts: how many there are of a model; of one that is not named as few as there may be.
+    """
     return {
-        name: tuple(names.model(name, number, _digest(entry)) for number in range(entry.replicas))
+        name: tuple(
+            names.model(name, number, _digest(entry)) for number in range(counts.get(name, entry.fewest))
+        )
         for name, entry in local_models(settings, folder).items()
     }
 
@@ -94,6 +109,6 @@ def _digest(entry: LocalModelEntry) -> str:
 
 
 def _placed(entry: LocalModelEntry, folder: Path) -> LocalModelEntry:
-    if entry.path is None:
+    if entry.path is None or entry.path == MINILM:
         return entry
     return entry.model_copy(update={"path": str((folder / entry.path).absolute())})

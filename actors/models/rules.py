@@ -22,11 +22,11 @@ from actors.models.inference import InferenceRequest, InferenceResponse, Reply
 from actors.models.provider import ModelProvider
 from actors.models.rule_set import Label, RuleSet
 from actors.models.rules_file import read_rules_file
+from actors.models.texts import text_of
 from policies.errors import TargetFailed
 from policies.file.schema import LocalModelEntry
 from policies.running.replies import reply_test
 from rtfs.errors import Generic, RtfsError
-from rtfs.printer import pr_str
 from rtfs.values import Keyword, Value
 
 _log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class RulesModel(ModelProvider):
 
     def _answer(self, rules: RuleSet, request: InferenceRequest) -> InferenceResponse:
         try:
-            label, confidence = rules.judge(_text(request.args))
+            label, confidence = rules.judge(text_of(request.args))
         except Generic as error:
             raise TargetFailed("bad-request", f"the model `{self.id}`: {error.message}") from error
         value = self._value(label, request.function.return_type)
@@ -158,16 +158,6 @@ def _stamp(path: Path) -> _Stamp:
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
-
-
-def _text(args: tuple[Value, ...]) -> str:
-    return "\n".join(map(_as_text, args))
-
-
-def _as_text(value: Value) -> str:
-    if isinstance(value, str):
-        return value
-    return value.name if isinstance(value, Keyword) else pr_str(value)
 
 
 def _other_form(value: Value) -> Value:

@@ -214,3 +214,29 @@ async def test_a_part_that_is_lost_makes_the_runtime_not_ready(watch: Callable[.
     part.state = "lost"
     await supervisor.probe_all()
     assert not (await supervisor.ready(0.01)).ready
+
+
+async def test_a_runtime_is_ready_without_parts_that_are_not_needed(
+    watch: Callable[..., Supervisor], time: Time
+) -> None:
+    extra = FakePart("silent")
+    supervisor = watch(a=FakePart())
+    async with running(supervisor):
+        assert (await supervisor.ready(PATIENCE_S)).ready
+        supervisor.add({"b": extra}, is_needed=False)
+        status = supervisor.status()
+        assert (status.ready, dict(status.parts), extra.starts) == (True, {"a": "up", "b": "starting"}, 1)
+        await until(lambda: extra.probes > 1)
+        assert (await supervisor.ready(PATIENCE_S)).ready
+        time.now += 31.0
+        await until(lambda: extra.kills > 0)  # it is watched like others
+
+
+async def test_each_round_is_told() -> None:
+    rounds: list[int] = []
+    part = FakePart()
+    supervisor = Supervisor({"a": part}, answer_s=0.02, probed=lambda: rounds.append(part.probes))
+    for state in ("up", "lost", "silent"):
+        part.state = state
+        await supervisor.probe_all()
+    assert rounds == [1, 2, 3]

@@ -249,7 +249,7 @@ async def test_states_are_bounded_and_what_ended_goes_first() -> None:
     ("topics", "message"),
     [
         (["polcy"], "no topic `polcy`; did you mean `policy`?"),
-        (["stream"], "no topic `stream`; topics are policy, health, tickets, caches"),
+        (["stream"], "no topic `stream`; topics are policy, health, tickets, caches, models"),
         ([], "at least one topic"),
         ("policy", "topics must be a collection of names, got the string 'policy'"),
     ],

@@ -16,6 +16,7 @@ from actors.models.host import RETRY_LOAD_S, ModelHost
 from actors.models.inference import InferenceRequest, InferenceResponse, Reply
 from actors.models.provider import ModelProvider
 from actors.models.registry import ModelRegistry
+from policies.errors import TargetFailed
 from policies.file.schema import LocalModelEntry
 from rtfs.errors import StorageError
 
@@ -151,6 +152,70 @@ def test_one_caller_loads_and_the_others_wait_for_it(
     assert [told(call.result(PATIENCE_S)) for call in calls] == [[number] for number in range(8)]
     assert not loads.acquire(blocking=False)
     host.close()
+
+
+class Cold(ModelProvider):
+    """A model with a first request of its own."""
+
+    version = "cold-1"
+    max_batch = 8
+    concurrency = 2
+
+    def __init__(self, id: str, error: Exception | None = None) -> None:
+        super().__init__(id)
+        self.error = error
+        self.life: list[str] = []
+
+    def load(self) -> None:
+        self.life.append("load")
+
+    def warm_up(self) -> None:
+        self.life.append("warm up")
+        if self.error is not None:
+            raise self.error
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        self.life.append("infer")
+        return InferenceResponse(request.args[0])
+
+    def close(self) -> None:
+        self.life.append("close")
+
+
+def test_a_model_is_warm_before_it_is_asked(asking: Asking, told: Told) -> None:
+    model = Cold("m")
+    host = ModelHost("m", ECHO, registry=registry_of(lambda name, entry: model))
+    assert (host.stats().max_batch, host.stats().concurrency) == (0, 0)
+    assert told(host.answer(asking(1))) == [1]
+    assert host.load().state == "ready"
+    assert model.life == ["load", "warm up", "infer"]
+    assert (host.stats().max_batch, host.stats().concurrency) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "problem"),
+    [
+        (ModelError("no room"), "!crashed", "cannot load the model: no room"),
+        (TargetFailed("out-of-memory", "no room"), "!out-of-memory", "cannot load the model: no room"),
+        (KeyError("secret"), "!crashed", "cannot load the model: KeyError in the model `m`"),
+    ],
+)
+def test_a_model_that_cannot_be_warmed_up_is_not_loaded(
+    error: Exception, outcome: str, problem: str, asking: Asking, told: Told
+) -> None:
+    model = Cold("m", error)
+    host = ModelHost("m", ECHO, registry=registry_of(lambda name, entry: model))
+    assert told(host.answer(asking(1))) == [outcome]
+    assert (host.stats().state, host.stats().problems) == ("failed", (problem,))
+    assert model.life == ["load", "warm up", "close"]
+
+
+def test_a_reload_that_cannot_be_warmed_up_leaves_the_old_model(asking: Asking, told: Told) -> None:
+    models = [Cold("m"), Cold("m", ModelError("no room"))]
+    host = ModelHost("m", ECHO, registry=registry_of(lambda name, entry: models.pop(0)))
+    host.load()
+    assert host.reload().state == "ready"
+    assert told(host.answer(asking(1))) == [1]
 
 
 def test_reload_with_another_entry(tmp_path: Path, asking: Asking, told: Told) -> None:
