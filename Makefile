@@ -20,7 +20,7 @@ check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-bench: setup     ## how fast it is, beside its peers; some fifteen minutes
+bench: setup     ## how fast it is, beside its peers; some twenty minutes
 	.venv/bin/python benchmarks/language.py
 	.venv/bin/python benchmarks/reader.py
 	.venv/bin/python benchmarks/linking.py
@@ -28,6 +28,10 @@ bench: setup     ## how fast it is, beside its peers; some fifteen minutes
 	.venv/bin/python benchmarks/routing.py
 	.venv/bin/python benchmarks/delegated.py
 	.venv/bin/python benchmarks/serving.py
+	.venv/bin/python benchmarks/answers.py
+	.venv/bin/python benchmarks/models.py
+	.venv/bin/python benchmarks/classifying.py
+	.venv/bin/python benchmarks/models_on_ray.py
 
 docs: setup      ## write docs/library.md anew from the library
 	.venv/bin/python scripts/gen-docs

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from actors import Runtime
+from actors.models.embedding.minilm import what_minilm_lacks
 from actors.requests import CallSummary, RunReply
 from rtfs.run import Limits
 
 _EXAMPLES: Final = Path(__file__).resolve().parent.parent / "examples"
 _LARGEST_BYTES: Final = 2 << 20
-#: calls of which one is timed
+#: calls of which one is timed, about
 _ALONE: Final = 9
+#: a line that no rule knows, so that both models are asked
+_WARMING: Final = "nobody has seen this before"
 _LIMITS: Final = Limits(deadline_s=60.0)
 
 
@@ -35,13 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _demo(file: str | None) -> int:
     given = None if file is None else _tail(Path(file))
     began = time.monotonic()
-    _say(began, "starting a runtime on Ray: policy, tickets, one evaluator, one model of rules")
+    lacking = what_minilm_lacks()
+    if lacking is not None:
+        _say(began, f"without MiniLM, so lines that the rules are not sure of keep their answer: {lacking}")
+    _say(
+        began, "starting a runtime on Ray: policy, tickets, one evaluator, a model of rules and one of meanings"
+    )
     with Runtime.start(_EXAMPLES / "runtime_triage.toml", name="demo", evaluators=1) as runtime:
         log = _own_logs() if given is None else given
         name = file or "the logs of this runtime"
         _say(began, f"it is up; {len(log.splitlines())} lines of {name} are triaged by runtime_triage.rtfs\n")
         source = (_EXAMPLES / "runtime_triage.rtfs").read_text(encoding="utf-8")
-        alone_ms = _alone_ms(runtime, source, log)
+        alone_ms = _alone_ms(runtime, source, log.splitlines())
         reply = runtime.run(source, source_name="runtime_triage.rtfs", args={"lines": log}, limits=_LIMITS)
         sys.stdout.write(reply.output)
         if reply.error is not None:
@@ -53,15 +62,17 @@ def _demo(file: str | None) -> int:
     return 0
 
 
-def _alone_ms(runtime: Runtime, source: str, log: str) -> float:
-    """The time of one call of `classify` that has nothing to overlap with; the median of several."""
-    line = next((line for line in log.splitlines() if line.strip()), "")
+def _alone_ms(runtime: Runtime, source: str, lines: Sequence[str]) -> float:
+    """The time of one call of `classify` that has nothing to overlap with: the mean, over lines of the log."""
+    filled = [line for line in lines if line.strip()] or [""]
+    step = max(1, len(filled) // _ALONE)
     replies = [
         runtime.run(source, source_name="runtime_triage.rtfs", call=("classify", line), limits=_LIMITS)
-        for _ in range(_ALONE + 1)
+        for line in [_WARMING, filled[0], *filled[::step]]
     ]
-    times = sorted(sum(call.took_ms for call in reply.calls) for reply in replies[1:])
-    return times[_ALONE // 2]
+    # the first calls of each model take longer
+    times = [sum(call.took_ms for call in reply.calls) for reply in replies[2:]]
+    return sum(times) / len(times)
 
 
 def report(reply: RunReply, alone_ms: float) -> list[str]:
@@ -70,23 +81,23 @@ def report(reply: RunReply, alone_ms: float) -> list[str]:
     Args:
         alone_ms: how long one of them takes that has nothing to overlap with.
     """
-    head = ("FUNCTION", "TARGET", "ANSWERED BY", "CALLS", "CACHE", "WHY NOT THE TARGET")
+    head = ("FUNCTION", "TARGET", "ANSWERED BY", "CALLS", "CONFIDENCE", "WHY NOT THE TARGET")
     merged = _merged(reply.calls)
     rows = [
-        (function, target, answered_by, str(calls), "none", reason[:60])
-        for (function, target, answered_by, reason), calls in merged.items()
+        (function, target, answered_by, str(tally.calls), tally.confidence, reason[:60])
+        for (function, target, answered_by, reason), tally in merged.items()
     ]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (head, *rows)
     ]
-    calls = sum(merged.values())
+    calls = sum(tally.calls for tally in merged.values())
     fallbacks = sum(each.calls for each in reply.calls if each.answered_by != each.target)
     after_another_s = calls * alone_ms / 1000
     lines += [
         "",
-        f"{calls} delegated calls, {fallbacks} of them answered by a fallback; no call failed.",
+        f"{calls} delegated calls, {fallbacks} of them answered by another than their target; no call failed.",
         f"One call alone takes {alone_ms:.1f} ms, so one after another they would have taken "
         f"{after_another_s:.1f} s. The whole run took {reply.took_ms / 1000:.1f} s: "
         f"overlap saved {max(0.0, after_another_s - reply.took_ms / 1000):.1f} s.",
@@ -97,17 +108,38 @@ def report(reply: RunReply, alone_ms: float) -> list[str]:
 type _Kind = tuple[str, str, str, str]
 
 
-def _merged(summaries: Iterable[CallSummary]) -> dict[_Kind, int]:
-    """Number of the calls that differ in nothing but details of their fallbacks."""
-    found: dict[_Kind, int] = {}
+@dataclass(slots=True)
+class _Tally:
+    """Calls that differ in nothing but details of their fallbacks."""
+
+    calls: int = 0
+    #: calls with a confidence, and the sum of these
+    told: int = 0
+    sure: float = 0.0
+
+    def add(self, each: CallSummary) -> None:
+        self.calls += each.calls
+        if each.confidence is not None:
+            self.told += each.calls
+            self.sure += each.calls * each.confidence
+
+    @property
+    def confidence(self) -> str:
+        """The mean of them."""
+        return f"{self.sure / self.told:.2f}" if self.told else "-"
+
+
+def _merged(summaries: Iterable[CallSummary]) -> dict[_Kind, _Tally]:
+    found: dict[_Kind, _Tally] = {}
     for each in summaries:
         kind = (each.function, each.target, each.answered_by or "nobody", _cause(each))
-        found[kind] = found.get(kind, 0) + each.calls
+        found.setdefault(kind, _Tally()).add(each)
     return found
 
 
 def _cause(summary: CallSummary) -> str:
-    return summary.reason.removeprefix(f"{summary.target}: ")
+    """Why the first target did not answer; that others were unsure as well is no cause of its own."""
+    return summary.reason.removeprefix(f"{summary.target}: ").partition("; ")[0]
 
 
 def _own_logs() -> str:

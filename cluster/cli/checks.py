@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from cluster.cli import place, ray_side
+from cluster.cli.model_facts import OF_LLAMA, has_llama, known_models
 from cluster.cli.tokens import tokens_file
 from rtfs.cli.console import UsageError
 
@@ -28,6 +30,14 @@ _LEAST_DISK: Final = 512 << 20
 _LEAST_FILES: Final = 4_096
 _PYTHONS: Final = ((3, 12), (3, 13))
 _GIB: Final = 1 << 30
+#: loads llama.cpp, and tells its version and whether it can use a GPU
+_TRY_LLAMA: Final = """
+import llama_cpp
+llama_cpp.llama_backend_init()
+gpu = "with" if llama_cpp.llama_supports_gpu_offload() else "without"
+print(f"llama-cpp-python {llama_cpp.__version__}, {gpu} GPU support")
+"""
+_LLAMA_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +253,35 @@ def tokens(what: Subject) -> Iterator[Finding]:
     yield Finding(level="ok", check="tokens", message=message)
 
 
+def llama(what: Subject) -> Iterator[Finding]:
+    """llama.cpp loads, in a process of its own: one that was compiled for another machine ends its process."""
+    if not has_llama():
+        kinds = f"{', '.join(OF_LLAMA[:-1])} and {OF_LLAMA[-1]}"
+        message = f"it is not installed; models of the kinds {kinds} need it"
+        yield Finding(level="ok", check="llama.cpp", message=message)
+        return
+    words = [sys.executable, "-P", "-c", _TRY_LLAMA]
+    try:
+        tried = subprocess.run(
+            words, capture_output=True, text=True, errors="replace", timeout=_LLAMA_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        problem = f"it did not load within {_LLAMA_S:.0f} s"
+    else:
+        if tried.returncode == 0 and tried.stdout.strip():
+            yield Finding(level="ok", check="llama.cpp", message=tried.stdout.strip().splitlines()[-1])
+            return
+        lines = tried.stderr.strip().splitlines()
+        died = f"its process ended by signal {-tried.returncode}"
+        problem = f"it does not load: {died if tried.returncode < 0 or not lines else lines[-1]}"
+    yield Finding(
+        level="fail",
+        check="llama.cpp",
+        message=problem,
+        advice="pip install --force-reinstall --no-binary llama-cpp-python llama-cpp-python compiles it here",
+    )
+
+
 # ---------------------------------------------------------------- the policy
 
 
@@ -264,30 +303,27 @@ def policy(what: Subject) -> Iterator[Finding]:
         yield Finding(level="warn", check="policy", message=str(warning))
     if not loaded.warnings:
         yield Finding(level="ok", check="policy", message=f"{loaded.source}, version {loaded.version[:12]}")
-    yield from _models(loaded)
+    yield from _models(loaded, what.environ)
     yield from _secrets(loaded, what.environ)
 
 
-def _models(loaded: Policy) -> Iterator[Finding]:
-    from actors.models.errors import ModelError
-    from actors.models.registry import ModelRegistry, local_models
-
-    registry = ModelRegistry()
-    for name, entry in local_models(loaded.settings, Path(loaded.source).absolute().parent).items():
-        if entry.path is not None and not os.access(entry.path, os.R_OK):
+def _models(loaded: Policy, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Their files are there, and what they are said to be."""
+    for each in known_models(loaded, environ):
+        if each.device is None:  # a service
+            continue
+        if each.state == "ok":
+            about = each.where or each.kind
+            yield Finding(level="ok", check="model", message=f"`{each.name}`: {about}")
+        elif each.state == "missing":
             yield Finding(
                 level="fail",
                 check="model",
-                message=f"`local-{name}`: the file {entry.path} is not there, or may not be read",
+                message=f"`{each.name}`: the file {each.where} is not there",
                 advice="correct its `path` in the policy",
             )
-            continue
-        try:
-            registry.make(name, entry)
-        except ModelError as error:
-            yield Finding(level="fail", check="model", message=str(error))
         else:
-            yield Finding(level="ok", check="model", message=f"`local-{name}`: {entry.path or entry.kind}")
+            yield Finding(level="fail", check="model", message=f"`{each.name}`: {each.problem}")
 
 
 def _secrets(loaded: Policy, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -323,5 +359,5 @@ def _secrets(loaded: Policy, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 #: in the order of the report
 CHECKS: Final[tuple[Check, ...]] = (
-    *(python, packages, cluster, ray_token, state, ports, shared_memory, open_files, tokens, policy),
+    *(python, packages, cluster, ray_token, state, ports, shared_memory, open_files, tokens, llama, policy),
 )

@@ -160,6 +160,7 @@ class CallAnswer(_Answer):
     calls: int
     took_ms: float
     cost_usd: float
+    confidence: float | None
 
 
 class ErrorAnswer(BaseModel):

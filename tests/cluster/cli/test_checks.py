@@ -133,6 +133,41 @@ def test_tokens_that_cannot_be_read(subject: Callable[..., Subject], tmp_path: P
     assert "tokens:1: no token" in found.message
 
 
+def test_llama_cpp_is_there_and_loads(subject: Callable[..., Subject]) -> None:
+    pytest.importorskip("llama_cpp", reason="llama.cpp is not installed")
+    (found,) = checks.llama(subject())
+    assert (found.level, found.message[:17]) == ("ok", "llama-cpp-python ")
+    assert found.message.endswith("GPU support")
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("import os; os.kill(os.getpid(), 4)", "it does not load: its process ended by signal 4"),
+        ("raise OSError('libggml.so: cannot open')", "it does not load: OSError: libggml.so: cannot open"),
+        ("import time; time.sleep(60)", "it did not load within 1 s"),
+    ],
+    ids=["signal", "error", "time"],
+)
+def test_llama_cpp_that_does_not_load(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, program: str, told: str
+) -> None:
+    monkeypatch.setattr(checks, "has_llama", lambda: True)
+    monkeypatch.setattr(checks, "_TRY_LLAMA", program)
+    monkeypatch.setattr(checks, "_LLAMA_S", 1.0 if "sleep" in program else 30.0)
+    (found,) = checks.llama(subject())
+    assert (found.level, found.message) == ("fail", told)
+    assert "llama-cpp-python" in found.advice
+
+
+def test_llama_cpp_that_is_not_installed(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "has_llama", lambda: False)
+    (found,) = checks.llama(subject())
+    assert (found.level, "is not installed" in found.message) == ("ok", True)
+
+
 # ---------------------------------------------------------------- the policy
 
 
@@ -154,11 +189,12 @@ def test_a_policy_that_there_is_not(subject: Callable[..., Subject]) -> None:
 
 
 def test_models_whose_files_are_missing_or_of_no_known_kind(subject: Callable[..., Subject]) -> None:
-    Path("there.rules").write_text("", encoding="utf-8")
+    Path("there.rules").write_text("default calm\n[calm]\n1 word ok\n", encoding="utf-8")
+    Path("odd.rules").write_text("", encoding="utf-8")
     Path("there.xyz").write_text("", encoding="utf-8")
     text = (
         '[delegation.local_models]\ngone = { path = "gone.rules" }\nthere = { path = "there.rules" }\n'
-        'odd = { path = "there.xyz" }\nechoes = { kind = "echo" }\n'
+        'odd = { path = "there.xyz" }\nempty = { path = "odd.rules" }\nechoes = { kind = "echo" }\n'
     )
     found = {
         message.partition(":")[0]: level
@@ -168,7 +204,8 @@ def test_models_whose_files_are_missing_or_of_no_known_kind(subject: Callable[..
     assert found == {
         "`local-gone`": "fail",
         "`local-there`": "ok",
-        "model `odd`": "fail",
+        "`local-odd`": "fail",
+        "`local-empty`": "fail",
         "`local-echoes`": "ok",
     }
 

@@ -1,0 +1,153 @@
+"""What models cost in an actor. `python benchmarks/models_on_ray.py [--soak SECONDS] [--json]`
+
+Embeddings by MiniLM: the same texts given to the model's actor, codec and queue included, and to llama.cpp by
+its Python binding in this process, in turns. Then many callers at once for a while: nothing crashes, the memory
+of the actor stays, and nobody waits longer than a full queue takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import ray
+
+from actors.models.actor import model_actor
+from actors.models.batches import decode_replies, encode_requests
+from actors.models.embedding.minilm import minilm_file
+from actors.models.inference import FunctionFacts, InferenceRequest, InferenceResponse
+from benchmarks.measure import Row, alternate, report, text_of
+from policies.file.schema import LocalModelEntry
+
+#: tokens of a text are many enough to be a sentence: some 20
+TEXT = "The invoice of March {} was paid twice, please send the second amount back to my account"
+BATCH = 64
+CALLERS = 64
+ROUNDS = 9
+#: share of the soak after which its memory is measured first
+SETTLED = 0.3
+FUNCTION = FunctionFacts(symbol="meaning", parameters=("text",), return_type="[:vector float]")
+ENTRY = LocalModelEntry(kind="embedder", path="minilm", device="cpu:1", queue_bound=CALLERS)
+
+
+class Direct:
+    """The peer: llama.cpp called by its Python binding, in this process."""
+
+    def __init__(self) -> None:
+        import llama_cpp
+
+        self._llama = llama_cpp.Llama(
+            str(minilm_file()), embedding=True, n_ctx=512, n_batch=512, n_threads=1, n_threads_batch=1,
+            verbose=False,
+        )  # fmt: skip
+
+    def embed(self, texts: list[str]) -> Any:
+        return self._llama.embed(texts, normalize=True)
+
+
+class Actor:
+    """Ours: the actor of a model, asked as an evaluator asks it."""
+
+    def __init__(self) -> None:
+        self._handle = model_actor("minilm", ENTRY, actor_name="minilm", namespace="benchmark")
+        self.pid: int = ray.get(self._handle.process.remote())
+
+    def embed(self, texts: list[str]) -> list[InferenceResponse]:
+        requests = [InferenceRequest(FUNCTION, (text,)) for text in texts]
+        replies = decode_replies(ray.get(self._handle.infer.remote(encode_requests(requests))))
+        failed = [each for each in replies if not isinstance(each, InferenceResponse)]
+        if failed:
+            raise failed[0]
+        return replies  # type: ignore[return-value]  # what else they can be was raised
+
+    def resident_mb(self) -> float:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def embedding(actor: Actor, direct: Direct) -> list[Row]:
+    many, one = [TEXT.format(number) for number in range(BATCH)], [TEXT.format(0)]
+    peer = "llama.cpp in this process"
+    ours_s, peer_s = alternate(lambda: actor.embed(many), lambda: direct.embed(many), ROUNDS)
+    share = peer_s / ours_s
+    rows = [
+        Row(
+            f"embedding, {BATCH} texts", ours_s, peer_s, peer, share, "x",
+            f">= 80 % of its throughput: {share:.0%}", share >= 0.8,
+        )
+    ]  # fmt: skip
+    ours_s, peer_s = alternate(
+        lambda: [actor.embed(one) for _ in range(50)], lambda: [direct.embed(one) for _ in range(50)], ROUNDS
+    )
+    over_s = (ours_s - peer_s) / 50
+    rows.append(
+        Row(
+            "embedding, one text", ours_s / 50, peer_s / 50, peer, over_s, "s",
+            f"<= 1.5 ms over peer: {text_of(over_s)}", over_s <= 1.5e-3,
+        )
+    )  # fmt: skip
+    return rows
+
+
+def soak(actor: Actor, length_s: float) -> list[Row]:
+    """`CALLERS` threads, each with one call at a time."""
+    end = time.perf_counter() + length_s
+    waits: list[float] = []
+    failures: list[BaseException] = []
+    sizes: list[float] = []
+
+    def work(number: int) -> None:
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            try:
+                actor.embed([TEXT.format(number)])
+            except Exception as error:
+                failures.append(error)
+            waits.append(time.perf_counter() - start)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    time.sleep(length_s * SETTLED)
+    while time.perf_counter() < end:
+        sizes.append(actor.resident_mb())
+        time.sleep(0.5)
+    for thread in threads:
+        thread.join()
+    waits.sort()
+    full_queue_s = CALLERS / (len(waits) / length_s)
+    p99_s, drift = waits[int(len(waits) * 0.99)], sizes[-1] / sizes[0] - 1
+    return [
+        Row(
+            f"{CALLERS} callers for {length_s:g} s, p99 of {len(waits)} calls", p99_s, full_queue_s,
+            "a full queue's time", p99_s / full_queue_s, "x", "<= 2 x, the queue and the batch before it",
+            p99_s <= 2 * full_queue_s,
+        ),
+        Row(
+            "the same: failures", float(len(failures)), None, "", len(failures), "", "none", not failures
+        ),
+        Row(
+            f"the same: memory {sizes[0]:.0f} to {sizes[-1]:.0f} MB", 0.0, None, "", drift, "",
+            f"within 5 %: {drift:+.1%}", abs(drift) <= 0.05,
+        ),
+        Row("the same: median wait", statistics.median(waits), None, "", 0.0, "", "", True),
+    ]  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--soak", type=float, default=60.0)
+    options, rest = parser.parse_known_args()
+    ray.init(num_cpus=4, include_dashboard=False, logging_level="ERROR")
+    actor, direct = Actor(), Direct()
+    return report("Models in actors", [*embedding(actor, direct), *soak(actor, options.soak)], rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
