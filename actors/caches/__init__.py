@@ -1,0 +1,1 @@
+"""Caches of results: what is known already is not asked again."""

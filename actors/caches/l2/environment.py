@@ -1,0 +1,260 @@
+"""LMDB environments: one for each folder and process, whoever uses it there.
+
+LMDB allows a process to open the same files once, and none to take an open environment across a fork: the child
+would use, or free, its parent's places in the table of readers. So what a process has open is shared here by
+all who use the folder, and closed before a fork; parent and child open it again when they next use it.
+
+Whoever reads holds `reading`, whoever writes `writing`. Neither waits for the other, but a fork, the end, and a
+change of the map's size wait for both. `reading` is held for microseconds: a look-up or a few.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import Lock, RLock
+from typing import Final, NamedTuple
+
+import lmdb
+
+from actors.caches.errors import StoreDamaged, StoreError, StoreInUse, StoreMissing
+from actors.caches.l2 import rows
+from actors.caches.l2.file_check import allot_readers, check_file, check_size, mend_size
+from actors.caches.l2.writer_lock import has_writer
+from actors.caches.layer import Origin
+
+#: looks at a file that a writer may just have begun to change
+_TRIES: Final = 3
+
+
+class Opened(NamedTuple):
+    """An environment that is open."""
+
+    env: lmdb.Environment
+    databases: rows.Databases
+    #: the file that is mapped
+    inode: int
+    #: those that were read from it, by number
+    origins: dict[int, Origin]
+
+
+class Environment:
+    """That of a folder, open or not. `join` makes it.
+
+    Args:
+        map_bytes: size of the map of the writer's; None: it is for reading only.
+    """
+
+    def __init__(self, folder: Path, map_bytes: int | None) -> None:
+        self.folder = folder
+        self.map_bytes = map_bytes
+        self.reading: Final = RLock()
+        self.writing: Final = RLock()
+        self.users = 0
+        #: descriptor of the lock that the writer holds
+        self.writer_lock: int | None = None
+        #: None: not open now. Read with one of the locks held
+        self.opened: Opened | None = None
+        self._opening = Lock()
+        self._pid = os.getpid()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process is the folder's writer."""
+        return self.map_bytes is not None
+
+    def open(self) -> Opened:
+        """What is open, or is now. With one of the locks held.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        with self._opening:
+            if self.opened is None:
+                if self._pid != os.getpid():  # a fork that Python knows nothing of
+                    raise StoreError(f"the cache in `{self.folder}` was opened by another process")
+                self.opened = self._open()
+            return self.opened
+
+    def close(self) -> None:
+        """Close it until it is used again."""
+        with self.writing, self.reading, self._opening:
+            opened, self.opened = self.opened, None
+            if opened is not None:
+                opened.env.close()
+
+    def follow(self) -> None:
+        """Look whether the writer has replaced the file, and whether somebody has cut it. With `reading` held.
+
+        Raises:
+            StoreError: it cannot be used as it is.
+        """
+        try:
+            status = (self.folder / rows.DATA_FILE).stat()
+        except FileNotFoundError:
+            self._drop()
+            raise StoreMissing(f"there is no cache in `{self.folder}`") from None
+        if self.opened is not None and self.opened.inode != status.st_ino:
+            self._drop()
+        check_size(self.open().env, self.folder)
+
+    def grow(self, most: int) -> bool:
+        """Double the writer's map, up to `most` bytes; whether it grew. No transaction may be open."""
+        with self.writing, self.reading:
+            assert self.map_bytes is not None
+            if self.map_bytes >= most:
+                return False
+            self.map_bytes = min(2 * self.map_bytes, most)
+            self.open().env.set_mapsize(self.map_bytes)
+            return True
+
+    def _drop(self) -> None:
+        if self.is_writable:  # what it wrote is where it wrote it
+            return
+        with self._opening:
+            opened, self.opened = self.opened, None
+            if opened is not None:
+                opened.env.close()
+
+    def _open(self) -> Opened:
+        path = self.folder / rows.DATA_FILE
+        try:
+            if self.map_bytes is None:
+                self._check_unwritten(path)
+            else:
+                allot_readers(self.folder)
+            env = self._environment()
+        except lmdb.Error as exc:
+            raise rows.translated(exc, self.folder) from exc
+        try:
+            if self.is_writable:
+                mend_size(env, self.folder)
+            else:
+                check_size(env, self.folder)
+            databases = rows.open_databases(env, create=self.is_writable)
+            return Opened(env, databases, path.stat().st_ino, {})
+        except lmdb.Error as exc:
+            env.close()
+            raise rows.translated(exc, self.folder) from exc
+        except BaseException:
+            env.close()
+            raise
+
+    def _check_unwritten(self, path: Path) -> None:
+        """See to it that a file which no writer has looked at can be read."""
+        damage: StoreDamaged | None = None
+        for _ in range(_TRIES):
+            if not path.is_file():
+                raise StoreMissing(f"there is no cache in `{self.folder}`")
+            if has_writer(self.folder):
+                return None
+            try:
+                return check_file(self.folder, thorough=False)
+            except StoreDamaged as error:
+                damage = error  # or a writer has begun meanwhile
+        assert damage is not None
+        raise damage
+
+    def _environment(self) -> lmdb.Environment:
+        reads = self.map_bytes is None
+        return lmdb.open(
+            str(self.folder),
+            map_size=self.map_bytes or 0,
+            readonly=reads,
+            create=not reads,
+            mode=0o600,
+            metasync=False,  # what was synced is whole all the same, at worst without the last commit
+            max_dbs=rows.MAX_DATABASES,
+            max_readers=rows.MAX_READERS,
+            max_spare_txns=rows.SPARE_READERS,
+        )
+
+
+# ---------------------------------------------------------------- what this process has open
+
+
+class _Process:
+    """The environments of this process."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.by_path: dict[str, Environment] = {}
+        self.is_watching_forks = False
+        self._forking: list[Environment] = []
+
+    def watch_forks(self) -> None:
+        """See to it, once, that no environment crosses a fork."""
+        if not self.is_watching_forks:
+            self.is_watching_forks = True
+            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._in_child)
+
+    def _before(self) -> None:
+        self.lock.acquire()
+        self._forking = list(self.by_path.values())
+        for environment in self._forking:
+            environment.writing.acquire()
+            environment.reading.acquire()
+            environment.close()
+
+    def _after(self) -> None:
+        for environment in self._forking:
+            environment.reading.release()
+            environment.writing.release()
+        self._forking = []
+        self.lock.release()
+
+    def _in_child(self) -> None:
+        for environment in self._forking:
+            environment._pid = os.getpid()
+            environment.map_bytes = None  # the parent stays the writer, for as long as it lives
+            unlock(environment)
+        self._after()
+
+
+_process: Final = _Process()
+
+
+def join(folder: Path, map_bytes: int | None = None) -> Environment:
+    """The environment of a folder, for one user more, who calls `leave` in the end.
+
+    Readers open it when they read.
+
+    Args:
+        map_bytes: for the writer; None: for readers.
+
+    Raises:
+        StoreInUse: for a writer, if this process uses the folder already: the writer comes first.
+        StoreError: it cannot be opened.
+    """
+    path = os.path.realpath(folder)
+    with _process.lock:
+        _process.watch_forks()
+        environment = _process.by_path.get(path)
+        if environment is not None and map_bytes is not None:
+            raise StoreInUse(f"this process uses the cache in `{folder}` already; open its writer first")
+        if environment is None:
+            environment = Environment(folder, map_bytes)
+            if map_bytes is not None:
+                environment.open()
+            elif not (folder / rows.DATA_FILE).is_file():
+                raise StoreMissing(f"there is no cache in `{folder}`")
+            _process.by_path[path] = environment
+        environment.users += 1
+        return environment
+
+
+def unlock(environment: Environment) -> bool:
+    """Let go of the writer's lock; whether this process had it."""
+    descriptor, environment.writer_lock = environment.writer_lock, None
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is not None
+
+
+def leave(environment: Environment) -> None:
+    """Close the environment if nobody else in this process uses it."""
+    with _process.lock:
+        environment.users -= 1
+        if environment.users == 0:
+            _process.by_path.pop(os.path.realpath(environment.folder), None)
+            environment.close()
