@@ -15,6 +15,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -167,62 +168,111 @@ def forked(work: Callable[[], object]) -> int:
     return pid
 
 
-def together(out: Path, reads: Callable[[int], array[float]], writes: Callable[[], object]) -> list[float]:
-    """Seconds of all gets of all readers, sorted."""
+class Gate:
+    """Lets processes begin together: each says that it is ready, and waits."""
+
+    def __init__(self) -> None:
+        self._ready, self._say = os.pipe()
+        self._wait, self._go = os.pipe()
+
+    def ready(self) -> None:
+        """In a process that is about to begin."""
+        os.close(self._go)
+        os.write(self._say, b"x")
+        os.read(self._wait, 1)
+
+    def open(self, processes: int) -> None:
+        """When so many are ready."""
+        said = 0
+        while said < processes:
+            said += len(os.read(self._ready, processes))
+        for end in (self._go, self._wait, self._ready, self._say):
+            os.close(end)
+
+
+def together(
+    out: Path,
+    prepared: Callable[[int], tuple[Callable[[Any], object], Sequence[Any]]],
+    writes: Callable[[], object],
+) -> list[float]:
+    """Seconds of all gets of all readers, sorted; the writer begins before they do, and writes until the end.
+
+    Args:
+        prepared: what a reader gets with, and what.
+        writes: writes some.
+    """
+    gate = Gate()
 
     def reader(number: int) -> None:
+        get, items = prepared(number)
+        get(items[0])  # opens the file
+        gate.ready()
         with (out / str(number)).open("wb") as file:
-            reads(number).tofile(file)
+            timed(get, items).tofile(file)
 
-    writer = forked(writes)
+    def writer() -> None:
+        writes()
+        gate.ready()
+        while True:
+            writes()
+            time.sleep(0.02)
+
+    writing = forked(writer)
     readers = [forked(lambda number=number: reader(number)) for number in range(READERS)]
+    gate.open(READERS + 1)
     for pid in readers:
         _, status = os.waitpid(pid, 0)
         assert status == 0
-    os.kill(writer, 9)
-    os.waitpid(writer, 0)
+    os.kill(writing, 9)
+    os.waitpid(writing, 0)
     taken = array("d")
     for number in range(READERS):
         taken.frombytes((out / str(number)).read_bytes())
     return sorted(taken)
 
 
-def ours_together(folder: Path, out: Path, *, with_memory: bool) -> list[float]:
-    def writes() -> None:
-        store, number = L2Store(folder, COLD), ENTRIES
-        while True:
-            store.write([put(number + i) for i in range(50)])
-            number += 50
-            time.sleep(0.02)
+def fresh(numbers: count[int]) -> list[Put]:
+    """Fifty answers that nobody has."""
+    return [put(next(numbers)) for _ in range(50)]
 
-    def reads(seed: int) -> array[float]:
+
+def ours_together(folder: Path, out: Path, *, with_memory: bool) -> list[float]:
+    stores: list[L2Store] = []  # opened in the process that writes
+    numbers = count(ENTRIES)
+
+    def writes() -> None:
+        if not stores:
+            stores.append(L2Store(folder, COLD))
+        stores[0].write(fresh(numbers))
+
+    def prepared(seed: int) -> tuple[Callable[[Any], object], Sequence[Any]]:
         chance = random.Random(seed)
         # some calls come often, as they do: 4 in 5 are of the same twentieth
-        numbers = [chance.randrange(ENTRIES // 20 if chance.random() < 0.8 else ENTRIES) for _ in range(GETS)]
-        calls = [call(number) for number in numbers]
+        asked = [chance.randrange(ENTRIES // 20 if chance.random() < 0.8 else ENTRIES) for _ in range(GETS)]
+        calls = [call(number) for number in asked]
         if with_memory:
-            return timed(l2_manager(folder, hot=HOT, cold=COLD, writer=None).get, calls)
-        return timed(ColdLayer(L2Reader(folder), None, COLD).get, calls)
+            return l2_manager(folder, hot=HOT, cold=COLD, writer=None).get, calls
+        return ColdLayer(L2Reader(folder), None, COLD).get, calls
 
-    return together(out, reads, writes)
+    return together(out, prepared, writes)
 
 
 def raw_together(folder: Path, out: Path) -> list[float]:
+    opened: list[Raw] = []
+    numbers = count(ENTRIES)
+
     def writes() -> None:
-        raw, number = Raw(folder), ENTRIES
-        while True:
-            with raw.env.begin(write=True) as txn:
-                for i in range(50):
-                    made = put(number + i)
-                    txn.put(made.key, bytes((made.flags,)) + made.stored)
-            number += 50
-            time.sleep(0.02)
+        if not opened:
+            opened.append(Raw(folder))
+        with opened[0].env.begin(write=True) as txn:
+            for made in fresh(numbers):
+                txn.put(made.key, bytes((made.flags,)) + made.stored)
 
-    def reads(seed: int) -> array[float]:
-        chance, raw = random.Random(seed), Raw(folder)
-        return timed(raw.get, [call(chance.randrange(ENTRIES)).key for _ in range(GETS)])
+    def prepared(seed: int) -> tuple[Callable[[Any], object], Sequence[Any]]:
+        chance = random.Random(seed)
+        return Raw(folder).get, [call(chance.randrange(ENTRIES)).key for _ in range(GETS)]
 
-    return together(out, reads, writes)
+    return together(out, prepared, writes)
 
 
 def crowd(folder: Path, raw_folder: Path, out: Path) -> list[Row]:

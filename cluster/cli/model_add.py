@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import tomllib
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -56,14 +58,14 @@ def execute(options: Namespace, console: Console) -> Exit:
     if not name:
         raise UsageError("expected a name for the model, got an empty one")
     try:
-        text = _text(file)
-        _refuse_known(name, text, file)
         table = _table(name, options, file)
-        policy = _with(text, table, file)
+        with _alone(file):
+            text, is_new = _text(file), not file.exists()
+            _refuse_known(name, text, file)
+            policy = _with(text, table, file)
+            _write(file, _joined(text, table))
     except PolicyFileError as error:
         return files.refuse(error.problems, console)
-    is_new = not file.exists()
-    _write(file, _joined(text, table))
     entry = policy.settings.local_models[name]
     if not console.json:
         console.show_text(table.rstrip("\n"))
@@ -79,10 +81,24 @@ def _tell(
 
     console.note(f"{'made' if is_new else 'added to'} {file}; `rtfs models test {name} TEXT` tries it")
     for warning in policy.warnings:
-        if warning.key is not None and warning.key.startswith(f"delegation.local_models.{name}"):
+        if warning.key is not None and warning.key.startswith(f"delegation.local_models.{name}."):
             console.note(str(warning))
     if kind_of(entry) in OF_LLAMA and not has_llama():
         console.note(LLAMA_MISSING)
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Nobody else adds to a file of the same folder while this block runs: of two at once both count."""
+    try:
+        folder = os.open(file.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(f"no such folder: {file.parent}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _text(file: Path) -> str:
@@ -90,8 +106,6 @@ def _text(file: Path) -> str:
     from policies.file.load import read_policy_text
 
     if not file.exists():
-        if not file.absolute().parent.is_dir():
-            raise UsageError(f"no such folder: {file.parent}")
         return ""
     return read_policy_text(file)
 

@@ -77,13 +77,13 @@ def execute(options: Namespace, console: Console) -> Exit:
 
     def bench(model: ModelProvider, choice: Choice, load_s: float) -> Exit:
         requests = _requests(options.text, choice, options)
-        _measured(model, requests, 1, 0.0)  # what a first call takes longer is of another kind
         rows = []
-        for size in _BATCHES:
-            if size <= model.max_batch:
-                if not console.json:
-                    console.note(f"batches of {size} for {options.seconds:g} s …")
-                rows.append(_measured(model, requests, size, options.seconds))
+        most = min(model.max_batch, _BATCHES[-1])
+        for size in sorted({most, *(size for size in _BATCHES if size < most)}):
+            if not console.json:
+                console.note(f"batches of {size} for {options.seconds:g} s …")
+            _measured(model, requests, size, 0.0)  # what the first one takes longer is of another kind
+            rows.append(_measured(model, requests, size, options.seconds))
         if not console.json:
             for line in _table(rows):
                 console.show_text(line)

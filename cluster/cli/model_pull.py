@@ -103,6 +103,7 @@ def _pulled(options: Namespace, console: Console) -> Path:
     from actors.models.embedding.minilm import models_folder
     from actors.models.errors import ModelError
     from actors.models.gguf_file import read_gguf_file
+    from actors.models.rules_file import read_rules_file
 
     wanted = wanted_of(options.what, options.revision)
     folder = Path(options.to).expanduser() if options.to else models_folder(os.environ)
@@ -116,7 +117,10 @@ def _pulled(options: Namespace, console: Console) -> Path:
         hub.fetch(wanted, found, place)
         _check_hash(place / found.name, found)
     try:
-        read_gguf_file(place / found.name)
+        if found.name.endswith(".rules"):
+            read_rules_file(place / found.name)
+        else:
+            read_gguf_file(place / found.name)
     except ModelError as error:
         raise HubError("damaged", str(error), "the repository has another file, maybe") from None
     return place / found.name
@@ -152,11 +156,16 @@ def chosen(files: Sequence[Found], wanted: Wanted) -> Found:
         HubError: the repository has none such.
         UsageError: it has several, or another by nearly that name.
     """
+    from policies.file.validate_models import SUFFIXES
+
     ggufs = [each for each in files if each.name.lower().endswith(".gguf")]
     by_name = {each.name: each for each in files}
     if wanted.file is None and len(ggufs) == 1:
         return ggufs[0]
     if wanted.file in by_name:
+        if Path(wanted.file).suffix not in SUFFIXES:
+            hint = f"one ends in {' or '.join(SUFFIXES)}"
+            raise UsageError(f"`{wanted.file}` of {wanted.repo} is no model's file", hint=hint)
         return by_name[wanted.file]
     if not ggufs:
         raise HubError(
@@ -248,6 +257,9 @@ class _Hub:
         if isinstance(error, OSError):
             hint = "--to, or RTFS_MODELS_DIR, names another folder"
             return HubError("no-space", f"the file cannot be written: {error.strerror or error}", hint)
+        if isinstance(error, ValueError | TypeError | KeyError | AttributeError):  # an answer of another form
+            hint = "is it the hub that answers, or a page to log in to this network?"
+            return HubError("refused", f"the answer of {self._url} makes no sense", hint)
         return None
 
 
@@ -264,7 +276,12 @@ def _reason(error: Exception) -> str:
 
 
 def _is_there(path: Path, found: Found) -> bool:
-    return found.nbytes is not None and path.is_file() and path.stat().st_size == found.nbytes
+    """Whether a file is the one that is meant; by its size where the hub tells no more."""
+    from actors.models.gguf_file import content_hash
+
+    if found.nbytes is None or not path.is_file() or path.stat().st_size != found.nbytes:
+        return False
+    return found.sha256 is None or content_hash(path) == found.sha256
 
 
 def _check_room(place: Path, found: Found) -> None:

@@ -207,7 +207,9 @@ class _Process:
         for environment in self._forking:
             environment._pid = os.getpid()
             environment.map_bytes = None  # the parent stays the writer, for as long as it lives
-            unlock(environment)
+            if environment.writer_lock is not None:
+                os.close(environment.writer_lock)  # the parent has it still
+                environment.writer_lock = None
         self._after()
 
 
@@ -241,14 +243,6 @@ def join(folder: Path, map_bytes: int | None = None) -> Environment:
             _process.by_path[path] = environment
         environment.users += 1
         return environment
-
-
-def unlock(environment: Environment) -> bool:
-    """Let go of the writer's lock; whether this process had it."""
-    descriptor, environment.writer_lock = environment.writer_lock, None
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is not None
 
 
 def leave(environment: Environment) -> None:

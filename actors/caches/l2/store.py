@@ -16,7 +16,6 @@ A store is used by one thread at a time.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,12 +28,12 @@ from actors.caches.clock import SLACK_US, SteadyClock
 from actors.caches.errors import StoreDamaged, StoreFull
 from actors.caches.l2 import rows
 from actors.caches.l2.change import Change, Put
-from actors.caches.l2.environment import Environment, join, leave, unlock
+from actors.caches.l2.environment import Environment, join, leave
 from actors.caches.l2.epoch import Epoch
 from actors.caches.l2.file_check import boot, check_file, check_size, extend, went_down
 from actors.caches.l2.reader import candidates
 from actors.caches.l2.rows import State
-from actors.caches.l2.writer_lock import only_writer
+from actors.caches.l2.writer_lock import only_writer, release
 from actors.caches.layer import CacheConfig, Origin, Which
 
 _log = logging.getLogger("rtfs.caches")
@@ -94,7 +93,7 @@ class L2Store:
                 leave(self._environment)
                 raise
         except BaseException:
-            os.close(lock)
+            release(lock)
             raise
         self._environment.writer_lock = lock
         self._is_open = True
@@ -111,9 +110,10 @@ class L2Store:
             self._is_open = False
             self.epoch.close()
             leave(self._environment)
-            if self._environment.writer_lock is not None:  # else this is a child of the writer
+            lock, self._environment.writer_lock = self._environment.writer_lock, None
+            if lock is not None:  # else this is a child of the writer
                 (self.folder / RUNNING_FILE).unlink(missing_ok=True)
-            unlock(self._environment)
+                release(lock)
 
     @property
     def state(self) -> State:

@@ -43,6 +43,12 @@ def only_writer(folder: Path) -> int:
     return descriptor
 
 
+def release(descriptor: int) -> None:
+    """Let go of the lock, also for a child that was just forked and has not closed its own descriptor yet."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
 def has_writer(folder: Path) -> bool:
     """Whether a process writes to the folder now."""
     try:

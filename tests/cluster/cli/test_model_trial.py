@@ -1,13 +1,10 @@
-"""`rtfs models test` and `rtfs models bench`, with real models and a real service on this machine."""
+"""`rtfs models test`, with real models and a real service on this machine."""
 
 from __future__ import annotations
 
 import io
 import json
-import signal
-import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -237,6 +237,16 @@ def test_a_reader_sees_what_a_writer_in_another_process_adds(
     reader.close()
 
 
+def _in_child(store: L2Store, reader: L2Reader, first: bytes, second: bytes, go_on: int) -> None:
+    """What a child of the writer may do: read, before its parent has closed the store and after."""
+    assert reader.get(first) is not None
+    with pytest.raises(StoreError):
+        store.write([])
+    assert os.read(go_on, 1)
+    assert reader.get(second) is not None
+    store.close()
+
+
 def test_readers_and_writers_survive_a_fork(folder: Path, call: Any, put: Any) -> None:
     go_on, over = os.pipe()
     with L2Store(folder, CONFIG) as store:
@@ -247,28 +257,28 @@ def test_readers_and_writers_survive_a_fork(folder: Path, call: Any, put: Any) -
         if pid == 0:
             status = 1
             try:
-                first = reader.get(call(1).key)
-                with pytest.raises(StoreError):
-                    store.write([put(call(3), "x")])
-                os.read(go_on, 1)
-                second = reader.get(call(2).key)
-                store.close()
-                assert first is not None
-                assert second is not None
+                os.close(over)
+                _in_child(store, reader, call(1).key, call(2).key, go_on)
                 status = 0
             finally:
                 os._exit(status)
-        store.write([put(call(2), "w")])
-        assert reader.get(call(2).key) is not None
-        reader.close()
-    with L2Store(folder, CONFIG) as store:  # the child holds nothing that would keep others from writing
-        os.write(over, b"x")
-        _, status = os.waitpid(pid, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
-        assert (folder / RUNNING_FILE).exists()
-        assert store.size()[0] == 2
-    os.close(go_on)
-    os.close(over)
+        try:
+            store.write([put(call(2), "w")])
+            assert reader.get(call(2).key) is not None
+            reader.close()
+            store.close()
+            with L2Store(folder, CONFIG) as again:  # the child holds nothing that keeps others from writing
+                os.write(over, b"x")
+                _, status = os.waitpid(pid, 0)
+                pid = 0
+                assert os.waitstatus_to_exitcode(status) == 0
+                assert (folder / RUNNING_FILE).exists()
+                assert again.size()[0] == 2
+        finally:
+            os.close(over)  # ends a child that still waits
+            os.close(go_on)
+            if pid:
+                os.waitpid(pid, 0)
 
 
 def test_the_table_of_readers_never_fills(
