@@ -144,7 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--soak", type=float, default=60.0)
     options, rest = parser.parse_known_args()
-    ray.init(num_cpus=4, include_dashboard=False, logging_level="ERROR")
+    ray.init(address="local", num_cpus=4, include_dashboard=False, logging_level="ERROR")
     actor, direct = Actor(), Direct()
     return report("Models in actors", [*embedding(actor, direct), *soak(actor, options.soak)], rest)
 
