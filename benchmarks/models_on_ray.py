@@ -8,7 +8,6 @@ of the actor stays, and nobody waits longer than a full queue takes.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import threading
 import time
@@ -136,7 +135,6 @@ def soak(actor: Actor, length_s: float) -> list[Row]:
             f"the same: memory {sizes[0]:.0f} to {sizes[-1]:.0f} MB", 0.0, None, "", drift, "",
             f"within 5 %: {drift:+.1%}", abs(drift) <= 0.05,
         ),
-        Row("the same: median wait", statistics.median(waits), None, "", 0.0, "", "", True),
     ]  # fmt: skip
 
 

@@ -31,8 +31,8 @@ type Tokens = NDArray[np.int32]
 #: tokens that one step of the model takes, unless its context is longer
 _STEP_TOKENS: Final = 512
 #: tokens of texts that share a step on a CPU. There the work is that of the tokens, whoever they belong to, and
-#: attention looks from each of a step's tokens at all the others. So only short texts gain by going together:
-#: 64 sentences of 23 tokens took 0.60 s in steps of one, 0.76 s of two, 1.7 s of 22, on one thread.
+#: attention looks from each of a step's tokens at all the others. So only short texts gain by going together;
+#: how 64 sentences fare beside llama.cpp's own long steps is the first row of benchmarks/models_on_ray.py.
 _CPU_ROOM: Final = 32
 #: texts in one step
 _STEP_TEXTS: Final = 64

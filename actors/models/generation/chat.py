@@ -68,11 +68,6 @@ class ChatTemplate:
                 return
         raise ModelError(f"the chat template cannot be used: {reasons[-1]}")
 
-    @property
-    def text_before(self) -> str:
-        """What a prompt begins with."""
-        return self._frame[0]
-
     def parts(self, messages: Sequence[Spoken]) -> list[Part]:
         """The prompt for a system message and a user message, either of which may be missing or there twice."""
         said = {

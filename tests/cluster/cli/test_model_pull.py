@@ -42,6 +42,8 @@ class Hub:
         self.told_hash: str | None = None
         #: bytes that a file is said to have, likewise
         self.told_size: int | None = None
+        #: answered to everything
+        self.page: bytes | None = None
         self.asked: list[str] = []
         #: how many bytes of a file come before the hub waits for `go_on`; None: all
         self.stops_after: int | None = None
@@ -83,6 +85,8 @@ class Hub:
         self._server.server_close()
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        if self.page is not None:
+            return 200, {"content-type": "text/html"}, self.page
         if self.refusal is not None:
             return self.refusal[0], {"x-error-code": self.refusal[1]}, b"{}"
         if path.startswith("/api/models/"):
@@ -251,6 +255,37 @@ def test_a_file_that_is_no_model(hub: Hub, capsys: Said) -> None:
     hub.repos["acme/odd"] = {"odd.gguf": b"no model at all"}
     error = error_of(capsys, "acme/odd")
     assert (error["code"], "expected a GGUF file" in error["message"]) == ("damaged", True)
+
+
+def test_another_file_of_the_same_size_comes(hub: Hub, data: bytes, tmp_path: Path) -> None:
+    assert main(["models", "pull", "acme/tiny-GGUF"]) == 0
+    changed = data[:-1] + bytes([data[-1] ^ 1])
+    hub.repos["acme/tiny-GGUF"]["tiny.gguf"] = changed
+    assert main(["models", "pull", "acme/tiny-GGUF"]) == 0
+    (there,) = (tmp_path / "models").rglob("tiny.gguf")
+    assert there.read_bytes() == changed
+
+
+def test_what_is_no_models_file_is_not_fetched(hub: Hub, tmp_path: Path, capsys: Said) -> None:
+    error = error_of(capsys, "acme/tiny-GGUF/README.md", code=2)
+    assert "is no model's file" in error["message"]
+    assert not any("/resolve/" in each for each in hub.asked)
+
+
+def test_rules_come_as_well(hub: Hub, capsys: Said) -> None:
+    hub.repos["acme/mood"] = {
+        "mood.rules": b"default calm 0.5\n[calm]\n1 word ok\n",
+        "bad.rules": b"defalt x\n",
+    }
+    assert main(["models", "pull", "acme/mood/mood.rules"]) == 0
+    capsys.readouterr()
+    assert error_of(capsys, "acme/mood/bad.rules")["code"] == "damaged"
+
+
+def test_a_page_in_place_of_the_hub(hub: Hub, capsys: Said) -> None:
+    hub.page = b"<html>please log in</html>"
+    error = error_of(capsys, "acme/tiny-GGUF")
+    assert (error["code"], "makes no sense" in error["message"]) == ("refused", True)
 
 
 # ---------------------------------------------------------------- names

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,15 @@ def test_a_model_is_added_and_all_else_stays(here: Path, capsys: Said) -> None:
     assert stat.S_IMODE(Path("delegation.toml").stat().st_mode) == 0o640
     assert listed(capsys)["local-new"]["state"] == "ok"
     assert [each.name for each in here.iterdir() if each.name.startswith(".")] == []
+
+
+def test_of_several_at_once_all_are_added(here: Path) -> None:
+    Path("new.rules").write_text(RULES, encoding="utf-8")
+    command = [sys.executable, "-m", "rtfs", "models", "add"]
+    added = [subprocess.Popen([*command, f"new-{n}", "new.rules"], stdout=subprocess.DEVNULL) for n in range(4)]
+    assert [each.wait(60) for each in added] == [0] * 4
+    known = load_policy_file("delegation.toml", environ={}).settings.local_models
+    assert {f"new-{n}" for n in range(4)} <= known.keys()
 
 
 def test_a_policy_is_made_where_there_is_none(
