@@ -8,6 +8,8 @@ from typing import Final
 CONTROL: Final = "control"
 POLICY: Final = "policy"
 TICKETS: Final = "tickets"
+CACHES: Final = "caches"
+SEMANTIC: Final = "semantic"
 DEFAULT_RUNTIME: Final = "default"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

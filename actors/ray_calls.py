@@ -201,6 +201,21 @@ class ModelTransport:
             self._actors.forget(replica)
             return failure_of(error, f"the model's actor `{replica}`")
 
+    def version(self, model: str, patience_s: float) -> str | None:
+        """The version of a model, as one of its replicas says; it may have to be loaded first.
+
+        Raises:
+            LimitError: the run must stop.
+        """
+        for replica in self.replicas(model)[:1]:
+            try:
+                asked = self._actors.get(replica).version.options(concurrency_group=CONTROL_GROUP)
+                found: str = answer_of(asked.remote(patience_s), patience_s + 1.0)
+                return found
+            except (RayError, ValueError):
+                self._actors.forget(replica)
+        return None
+
     def cancel(self, replica: str, ids: Sequence[str]) -> None:
         """Say that nobody waits for these requests any more."""
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, TypedDict
 
-from actors.requests import DEFAULT_LIMITS, Call, OnTargetDown, RunRequest
+from actors.requests import DEFAULT_LIMITS, CacheUse, Call, OnTargetDown, RunRequest
 from rtfs.convert import from_python
 from rtfs.run import Limits
 from rtfs.security import RuntimeContext
@@ -28,6 +28,8 @@ class RequestOptions(TypedDict, total=False):
     modules: Mapping[str, str]
     source_name: str
     on_target_down: OnTargetDown
+    #: what the run wants of the caches of results
+    cache: CacheUse
     #: id of the ticket; a submission with an id that is known is the same submission
     ticket_id: str
 
@@ -57,6 +59,7 @@ def request_for(source: str, options: RequestOptions) -> RunRequest:
         source_name=options.get("source_name", request.source_name),
         on_target_down=options.get("on_target_down", request.on_target_down),
         ticket_id=options.get("ticket_id"),
+        cache=options.get("cache", request.cache),
     )
 
 

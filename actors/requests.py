@@ -57,6 +57,26 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheUse:
+    """What a run wants of the caches of results, as HTTP says it of its own.
+
+    Raises:
+        ValueError: `max_age_s` is below 0.
+    """
+
+    #: `no-cache`: targets are asked, whatever is known; their answers are kept
+    bypass: bool = False
+    #: nothing is kept
+    no_store: bool = False
+    #: nothing older will do, seconds
+    max_age_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_age_s is not None and not self.max_age_s >= 0:
+            raise ValueError(f"expected a `max_age_s` of at least 0 seconds, got {self.max_age_s}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """A program, for whom it runs, and within which bounds."""
 
@@ -81,6 +101,7 @@ class RunRequest:
     traceparent: str | None = None
     #: clusters that it came through
     hops: int = 0
+    cache: CacheUse = CacheUse()
 
     @property
     def repeatable(self) -> bool:
@@ -125,6 +146,7 @@ class RunRequest:
                     "ticket_id": self.ticket_id,
                     "traceparent": self.traceparent,
                     "hops": self.hops,
+                    "cache": Vector([self.cache.bypass, self.cache.no_store, self.cache.max_age_s]),
                 }
             )
         )
@@ -160,6 +182,7 @@ class RunRequest:
             ticket_id=found.optional("ticket_id", str),
             traceparent=found.optional("traceparent", str),
             hops=found.of("hops", int),
+            cache=found.cache("cache"),
         )
 
 
@@ -180,6 +203,18 @@ class CallSummary:
     cost_usd: float
     #: mean confidence of the answers, 0 to 1; None: none of them says anything about it
     confidence: float | None = None
+    #: the cache that knew the answers: `l2-hot`, `l2-cold`, `l3`, or `shared` with a call under way; None: none
+    #: did
+    tier: str | None = None
+    #: age of the oldest of these answers, seconds
+    oldest_s: float | None = None
+    #: of answers by meaning: how alike the least alike of the calls were, -1 to 1
+    similarity: float | None = None
+    #: and the share of such answers that may be wrong, at most
+    error_bound: float | None = None
+    #: what these answers took when they were made
+    saved_usd: float = 0.0
+    saved_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +353,17 @@ class _Reader:
         if any(type(each) not in (str, int, bool) for each in items.values()):
             raise self._wrong(name)
         return items
+
+    def cache(self, name: str) -> CacheUse:
+        if self._found.get(name) is None:  # it was written before there were caches
+            return CacheUse()
+        try:
+            bypass, no_store, max_age_s = self.of(name, Vector)
+            if type(bypass) is not bool or type(no_store) is not bool:
+                raise self._wrong(name)
+            return CacheUse(bypass=bypass, no_store=no_store, max_age_s=max_age_s)
+        except (TypeError, ValueError) as error:
+            raise self._wrong(name) from error
 
     def limits(self, name: str) -> Limits:
         try:

@@ -27,6 +27,7 @@ import ray
 import ray.util
 
 from actors import names
+from actors.caches.actor import caches_actor
 from actors.control.actor import control_actor
 from actors.control.spec import MOST_RUNS, RuntimeSpec
 from actors.evaluator.actor import evaluator_actor
@@ -167,6 +168,7 @@ class Runtime:
         policy_actor(spec.namespace, start, resources=spec.pinned)
         control: Any = control_actor(spec)
         tickets_actor(spec)
+        caches_actor(spec)
         for number in range(spec.evaluators):
             evaluator_actor(number, spec.namespace, most_runs=spec.most_runs, memory_bytes=spec.memory_bytes)
         status: RuntimeStatus = ray.get(control.ready.remote(timeout_s), timeout=timeout_s + 30)

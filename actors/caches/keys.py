@@ -6,6 +6,8 @@
     model     = BLAKE2b-256("rtfs model 1",       target, version, prompt version, parameters of sampling)
     scope     = BLAKE2b-256("rtfs scope 1",       tenant, privacy labels)
     input     = BLAKE2b-128("rtfs l2 input 1",    symbol, arguments)
+    partition = BLAKE2b-256("rtfs l3 calls 1",    function, model, scope, arguments but for their texts)
+    answer    = BLAKE2b-256("rtfs answer 1",      value)
     compound  = BLAKE2b-256("rtfs compound 1",    vector, list, map or set)
 
 The text in quotes is BLAKE2b's personalisation: it keeps the domains apart, and its number is the version of
@@ -70,7 +72,11 @@ _FUNCTION: Final = b"rtfs function 1"
 _MODEL: Final = b"rtfs model 1"
 _SCOPE: Final = b"rtfs scope 1"
 _INPUT: Final = b"rtfs l2 input 1"
+_PARTITION: Final = b"rtfs l3 calls 1"
+_ANSWER: Final = b"rtfs answer 1"
 _COMPOUND: Final = b"rtfs compound 1"
+#: stands for a text among arguments; no value is encoded so
+_A_TEXT: Final = b"?"
 
 # ---------------------------------------------------------------- what a key is made of
 
@@ -187,9 +193,26 @@ class InferenceCall:
         return found
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts among its arguments: what it means."""
+        return tuple(arg for arg in self.args if type(arg) is str)
+
+    @property
+    def partition(self) -> bytes:
+        """Digest of all but its texts, where a text stands included: calls that share it may mean the same."""
+        rest = [_A_TEXT if type(arg) is str else canonical(arg) for arg in self.args]
+        parts = self.function.digest + self.model.digest + _scope_digest(self.scope) + _sequence(b"v", rest)
+        return blake2b(parts, digest_size=KEY_BYTES, person=_PARTITION).digest()
+
+    @property
     def origin(self) -> Origin:
         """Whose answer it will be."""
         return Origin(self.scope.tenant, self.function.symbol, self.model.target, self.model.version)
+
+
+def answer_digest(value: Value) -> bytes:
+    """The same for answers that nothing can tell apart, and for no others: 32 bytes. Raises NotCacheable."""
+    return _hashed(_ANSWER, canonical(value))
 
 
 def input_of(symbol: str, args: tuple[Value, ...]) -> bytes:

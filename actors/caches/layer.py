@@ -59,6 +59,7 @@ class CacheConfig:
         """What a table of the policy file says."""
         return cls(
             size_entries=table.size,
+            size_bytes=table.size_bytes,
             ttl_s=default_ttl_s if table.ttl is None else table.ttl,
             eviction=table.eviction,
             persistent=persistent,

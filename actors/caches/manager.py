@@ -53,6 +53,8 @@ class Answer:
     value: Value
     #: None: the target, or another call of it that was under way, answered
     hit: Hit[Value] | None
+    #: what the target said; None: it was not asked
+    item: Item | None = None
 
 
 class CacheManager:
@@ -173,7 +175,7 @@ class CacheManager:
         epoch = self.epoch()
         item = ask()
         self.put(call, replace(item, epoch=epoch) if item.epoch is None else item, control)
-        return Answer(value=item.value, hit=None)
+        return Answer(value=item.value, hit=None, item=item)
 
     def _promote(self, call: InferenceCall, hit: Hit[Value], earlier: Sequence[ResultLayer]) -> None:
         item = Item.of_hit(hit)

@@ -171,6 +171,9 @@ class ControlActor:
             name: ActorPart(name, space, None, lambda handle: handle.process.remote())
             for name in (names.POLICY, names.TICKETS)
         }
+        parts[names.CACHES] = ActorPart(
+            names.CACHES, space, None, lambda handle: handle.problem.remote(), _degraded
+        )
         for number in range(spec.evaluators):
             name = names.evaluator(number)
             parts[name] = ActorPart(name, space, self._evaluator(number), lambda handle: handle.stats.remote())
@@ -268,9 +271,11 @@ class ControlActor:
 
 def _judged(stats: Any) -> str:
     """How a model's host is doing."""
-    if stats.problems:
-        return f"degraded: {'; '.join(stats.problems)}"
-    return "up"
+    return _degraded("; ".join(stats.problems))
+
+
+def _degraded(problem: str) -> str:
+    return f"degraded: {problem}" if problem else "up"
 
 
 def control_actor(spec: RuntimeSpec) -> Any:

@@ -1,8 +1,9 @@
 """Which replicas of the policy's models there are, and which of them evaluators are told of.
 
 A replica that is added is told once its model is ready, so no call waits for it to be loaded. One that is taken
-away is not told any more, and ended later. Models with a fixed number of replicas are none of this module's
-news. Plain class, for one event loop; it knows names and answers of actors, not actors.
+away is not told any more, and ended later. With the replicas goes the version that all of them answer by, since
+answers of other versions are no answers any more. Plain class, for one event loop; it knows names and answers
+of actors, not actors.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ class _Model:
     scaling: Scaling
     #: those whose model was ready once
     ready: set[str] = field(default_factory=set)
-    told: tuple[str, ...] = ()
+    #: the version of each, as far as it was heard
+    versions: dict[str, str] = field(default_factory=dict)
+    told: tuple[tuple[str, ...], str] = ((), "")
+
+    @property
+    def version(self) -> str:
+        """That of all; empty if it is not known, or they differ."""
+        found = {self.versions.get(name, "") for name in self.wanted}
+        return found.pop() if len(found) == 1 else ""
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -62,8 +71,7 @@ class Replicas:
             there: the names of actors that there are; some of them, if whoever asks has begun anew.
         """
         models = {model: self._followed(model, entry, names[model], there) for model, entry in entries.items()}
-        scaled = {model for model, each in self._models.items() if len(each.names) > each.fewest}
-        self._gone |= scaled - models.keys()
+        self._gone |= self._models.keys() - models.keys()
         self._models = models
 
     def _followed(
@@ -90,6 +98,9 @@ class Replicas:
     def hear(self, name: str, stats: HostStats) -> None:
         """A replica has answered its probe."""
         self._heard[name] = stats
+        for each in self._models.values():
+            if name in each.names:
+                each.versions[name] = stats.version
         if stats.waiting or stats.in_flight:
             self._busy.add(name)
         else:
@@ -114,11 +125,13 @@ class Replicas:
                 each.ready &= set(each.wanted)
 
     def news(self) -> list[News]:
-        """What evaluators have to be told since the last time: the replicas that calls may go to."""
+        """What evaluators have to be told since the last time: usable replicas, and versions."""
         news = [News(topic=MODELS, key=model, data={"replicas": []}, ended=True) for model in self._gone]
         self._gone.clear()
         for model, each in self._models.items():
-            if len(each.names) > each.fewest and each.told != each.usable:
-                each.told = each.usable
-                news.append(News(topic=MODELS, key=model, data={"replicas": [*each.told]}))
+            now = each.usable, each.version
+            if each.told != now and (each.told[0] or len(each.names) > each.fewest or each.version):
+                each.told = now
+                data = {"replicas": [*each.usable], "version": each.version}
+                news.append(News(topic=MODELS, key=model, data=data))
         return news

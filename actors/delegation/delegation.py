@@ -31,6 +31,7 @@ from policies.running.delegate import PolicyDelegate
 from policies.running.health import HealthTracker
 from policies.running.ledger import Ledger
 from policies.running.observe import Meter
+from policies.running.results import Results
 from policies.running.runner import CallRecord, Clock, Observation, Runner
 from policies.targets import target_name
 from policies.world import TargetState
@@ -58,6 +59,7 @@ class Delegation:
         runners: makes those who carry calls out, by a target's name or kind, for what is in force.
         treasury: the runtime's money; None: this process is alone.
         observe: told of each try of a target.
+        results: makes what knows results already, for what is in force; None: nothing is kept.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Delegation:
         meter: Meter | None = None,
         observe: Callable[[Observation], None] | None = None,
         metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
+        results: Callable[[Current], Results] | None = None,
     ) -> None:
         policy = _loaded(state)
         current = Current(Rulebook(policy))
@@ -105,6 +108,7 @@ class Delegation:
             audit=_audit,
             metadata=metadata,
             before_body=self._before_body,
+            results=None if results is None else results(current),
         )
 
     @property

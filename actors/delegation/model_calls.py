@@ -255,7 +255,12 @@ class ModelRunner:
             tenant=allowance.facts.tenant or "",
         )
         response = self._of(target.id).ask(request)
-        return Outcome(value=response.value, cost_usd=response.cost_usd, confidence=response.confidence)
+        return Outcome(
+            value=response.value,
+            cost_usd=response.cost_usd,
+            confidence=response.confidence,
+            version=response.model_version,
+        )
 
     def _of(self, model: str) -> ModelCalls:
         calls = self._calls.get(model)

@@ -17,14 +17,18 @@ from typing import Final
 import ray
 
 from actors import names
+from actors.caches.layer import DEFAULT_CONTROL, CacheControl
+from actors.caches.results import CachedResults
+from actors.caches.versions import PATIENCE_S, ModelVersions, TargetVersions
 from actors.control.spec import MOST_RUNS
 from actors.delegation.active_run import active_run
 from actors.delegation.delegation import Delegation
 from actors.delegation.model_calls import ModelRunner
 from actors.delegation.runners import Runners
 from actors.delegation.turns import InTurn
+from actors.evaluator.caches import ConnectedCaches
 from actors.evaluator.evaluator import Evaluator
-from actors.events.event import HEALTH, MODELS, POLICY, Event
+from actors.events.event import CACHES, HEALTH, MODELS, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
 from actors.garbage import collect_less
@@ -35,7 +39,7 @@ from actors.remote.execute import ID, RemoteExecution
 from actors.remote.http import HttpCaller
 from actors.remote.openai.runner import OpenAiRunner, OpenAiServices
 from actors.remote.rtfs_runner import RemoteRtfsRunner
-from actors.remote.runtimes import RemoteRuntimes
+from actors.remote.runtimes import RemoteRuntimes, provider_of
 from actors.requests import RunReply, RunRequest
 from actors.telemetry import instruments
 from actors.telemetry.log_context import logged_as
@@ -43,6 +47,7 @@ from actors.telemetry.meter import RayMeter
 from actors.telemetry.tracing import RUN_SPAN, Tracing, remote_parent
 from policies.rules.rulebook import Current
 from policies.running.runner import Clock, Runner
+from rtfs.delegation import ExecTarget
 
 _log = logging.getLogger("rtfs.evaluator")
 
@@ -78,6 +83,8 @@ class ConnectedEvaluator:
         self.tracing = Tracing.from_environ(environ, process=process)
         self.meter = RayMeter(self.tracing)
         self._runtimes: RemoteRuntimes | None = None
+        self._versions = ModelVersions(lambda model: self._transport.version(model, PATIENCE_S))
+        self._caches = ConnectedCaches(self.actors)
         announcer = ControlAnnouncer(self.actors)
         observations = self.actors.outbox(names.POLICY, "report", every_s=_REPORT_S)
         state = self._policy_state(_START_PATIENCE_S)
@@ -89,6 +96,7 @@ class ConnectedEvaluator:
             treasury=ActorTreasury(self.actors),
             meter=self.meter,
             observe=observations.put,
+            results=self._results,
         )
         self._follow_models()
         self.evaluator = Evaluator(
@@ -100,7 +108,9 @@ class ConnectedEvaluator:
             ended=self._ended,
         )
         stream = EventStream(
-            ActorSource(self.actors.get(names.CONTROL)), (POLICY, HEALTH, MODELS), connection_errors=AWAY
+            ActorSource(self.actors.get(names.CONTROL)),
+            (POLICY, HEALTH, MODELS, CACHES),
+            connection_errors=AWAY,
         )
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
@@ -112,6 +122,7 @@ class ConnectedEvaluator:
         self._listener.stop()
         self.evaluator.cancel_all("the evaluator is shut down")
         self.delegation.close()
+        self._caches.close()
         self._caller.close()
         self.meter.close()
         self.tracing.close()
@@ -127,6 +138,15 @@ class ConnectedEvaluator:
             current,
             ModelRunner(self._transport),
             {kind: InTurn(runner, current, self._clock) for kind, runner in remote.items()},
+        )
+
+    def _results(self, current: Current) -> CachedResults:
+        self._caches.open(current.rulebook.policy.settings)
+        return CachedResults(
+            self._caches.manager,
+            TargetVersions(current, self._versions),
+            control=_cache_control,
+            context=lambda target: _program_digest(current, target),
         )
 
     def _remote_execution(self) -> RemoteExecution:
@@ -160,6 +180,9 @@ class ConnectedEvaluator:
             self.delegation.heard_of(event.key, event.data)
         elif event.topic == MODELS:
             self._transport.heard_of(event.key, event.data["replicas"])
+            self._versions.told(event.key, event.data.get("version", ""))
+        elif event.topic == CACHES:
+            self._caches.invalidated()
         elif event.data.get("number", self.delegation.number + 1) > self.delegation.number:
             self.delegation.follow(self._policy_state())
             self._follow_models()
@@ -170,7 +193,30 @@ class ConnectedEvaluator:
 
     def _follow_models(self) -> None:
         policy = self.delegation.holder.policy
-        self._transport.set_models(replicas(policy.settings, Path(policy.source).parent))
+        names_of = replicas(policy.settings, Path(policy.source).parent)
+        self._transport.set_models(names_of)
+        self._versions.follow(names_of)
+
+
+def _cache_control() -> CacheControl:
+    """What the run under way wants of the caches."""
+    active = active_run()
+    if active is None:
+        return DEFAULT_CONTROL
+    use = active.request.cache
+    return CacheControl(bypass=use.bypass, no_store=use.no_store, max_age_s=use.max_age_s)
+
+
+def _program_digest(current: Current, target: ExecTarget) -> str | None:
+    """What answers of another runtime depend on beside the call: the program that goes there with it.
+
+    Of other targets nothing. None: it cannot be said, since an argument of the run has no meaning outside it.
+    """
+    provider = provider_of(current.rulebook.policy.settings, target)
+    if provider is None or provider.kind != "rtfs":
+        return ""
+    active = active_run()
+    return None if active is None else active.program_digest()
 
 
 def _program() -> RunRequest:

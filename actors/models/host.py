@@ -113,7 +113,8 @@ class ModelHost:
     def answer(self, requests: Sequence[InferenceRequest]) -> list[Reply]:
         """A reply to each of the requests, in their order."""
         if self._model is None:
-            refusal = self._first_load(requests)
+            patience_s = max((seconds(request.timeout_s) for request in requests), default=0.0)
+            refusal = self._first_load(patience_s)
             if refusal is not None:
                 return [copy(refusal) for _ in requests]
         return self._dispatcher.answer(requests)
@@ -160,6 +161,14 @@ class ModelHost:
             close(model)
         self._dispatcher.shut_down()
 
+    def version(self, patience_s: float) -> str:
+        """That of the model; waits so long for one that is being loaded, or is to be. Empty: there is none."""
+        model = self._model
+        if model is None:
+            self._first_load(patience_s)
+            model = self._model
+        return "" if model is None else model.version
+
     def stats(self) -> HostStats:
         """How things are."""
         counts, model, failure = self._dispatcher.counts, self._model, self._failure
@@ -180,9 +189,8 @@ class ModelHost:
             concurrency=0 if model is None else model.concurrency,
         )
 
-    def _first_load(self, requests: Sequence[InferenceRequest]) -> TargetFailed | None:
+    def _first_load(self, patience_s: float) -> TargetFailed | None:
         """Load the model if that is due; others wait for whoever does. Answers why there is none, if so."""
-        patience_s = max((seconds(request.timeout_s) for request in requests), default=0.0)
         if not self._loading.acquire(timeout=patience_s):
             return TargetFailed("timeout", f"the model `{self._name}` is still being loaded")
         try:

@@ -100,6 +100,8 @@ def _rows() -> tuple[Instrument, ...]:
         counter(observe.CALLS, ("target", "result"), "Delegated calls, by who answered at last."),
         histogram(observe.LATENCY, ("target",), LATENCY_MS, "Time of one try of a target, milliseconds."),
         counter(observe.COST, ("target",), "Money spent, millionths of a US dollar."),
+        counter(observe.KNOWN, ("tier",), "Delegated calls that a cache answered."),
+        counter(observe.SAVED, ("target",), "Money that known answers took, millionths of a dollar."),
         counter(observe.OVER_RESERVATION, ("target",), "Calls that cost more than was reserved for them."),
         counter(HTTP_REQUESTS, ("route", "method", "status"), "Answered HTTP requests."),
         histogram(HTTP_LATENCY, ("route", "method"), LATENCY_MS, "Time of an HTTP answer, milliseconds."),

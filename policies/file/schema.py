@@ -202,18 +202,26 @@ class CacheTable(Table):
     """`[delegation.caches.l1]` and its like."""
 
     enabled: bool = True
-    size: Annotated[int, Field(ge=1)] = 10_000
+    size: Annotated[int, Field(ge=1)] = 10_000  # entries
+    size_bytes: Annotated[int, Field(ge=1 << 20)] | None = None  # None: what so many entries need
     ttl: Positive | None = None  # seconds; None: delegation.cache_ttl
     eviction: Eviction = "lru"
     confidence_threshold: Fraction = 0.0
+
+
+class MeaningTable(CacheTable):
+    """`[delegation.caches.l3]`: results by meaning, of functions that are declared so."""
+
+    embedder: Filled = "minilm"  # a local model of the kind `embedder`, or the one that comes along
+    max_error: Annotated[float, Field(gt=0, le=0.5)] = 0.01  # share of its answers that may be wrong
 
 
 class Caches(Table):
     """`[delegation.caches]`."""
 
     l1: CacheTable = CacheTable()
-    l2: CacheTable = CacheTable()
-    l3: CacheTable = CacheTable(enabled=False)
+    l2: CacheTable = CacheTable(size=100_000)
+    l3: MeaningTable = MeaningTable()
     l4: CacheTable = CacheTable()
 
 

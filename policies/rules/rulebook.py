@@ -9,6 +9,7 @@ from policies.context import CallContext
 from policies.errors import PolicyError
 from policies.file.policy import Policy
 from policies.plan import Because, CacheTier, Rejection
+from policies.rules.cache_wish import cache_wish
 from policies.rules.candidates import Candidate, candidates_of, module_candidate, place
 from policies.rules.globs import GlobSet
 from policies.rules.hard_rules import HardRules, Judge
@@ -22,6 +23,8 @@ __all__ = ["Candidate", "Current", "Rulebook"]
 LOCAL: Final = LocalPure()
 #: calls about which something is remembered
 _KEPT: Final = 4096
+#: where results may be kept, the most careful first
+_CAREFUL: Final[tuple[CacheTier, ...]] = ("none", "l2", "l3", "l4")
 
 
 class _Case:
@@ -221,13 +224,21 @@ class Rulebook:
     def cache_tier(self, call: CallContext, target: ExecTarget) -> CacheTier:
         """Where results of `call` are kept if `target` runs it.
 
-        The first matching rule with `cache` says it; without one it is L2. A tier that is switched off keeps
-        nothing, and what runs here is not kept.
+        The first matching rule with `cache` says it, and the function's own metadata; of the two the more
+        careful counts, and without either it is L2. Where L3 is switched off, only the very same call is known
+        again; where L2 is, nothing is, and what runs here is not kept.
         """
         if type(target) is LocalPure:
             return "none"
         rule = self.matching(call).cache
-        tier: CacheTier = "l2" if rule is None or rule.rule.cache is None else rule.rule.cache.tier
+        by_rule = None if rule is None or rule.rule.cache is None else rule.rule.cache.tier
+        by_function = cache_wish(call.facts.function).tier
+        said = [tier for tier in (by_rule, by_function) if tier is not None]
+        tier: CacheTier = min(said, key=_CAREFUL.index, default="l2")
+        if tier == "l3" and "l3" not in self._tiers:
+            tier = "l2"
+        if tier == "l3" and "l2" not in self._tiers:
+            return "none"
         return tier if tier in self._tiers else "none"
 
     def cache_ttl_s(self, call: CallContext, tier: Literal["l2", "l3", "l4"]) -> float:

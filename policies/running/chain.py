@@ -86,14 +86,35 @@ type Instruction = Try | RunBody | Give
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Where an answer comes from that was known already."""
+
+    #: `l2-hot`, `l2-cold`, `l3`, or `shared`: another call was asking just this
+    tier: str
+    #: of the answer
+    age_s: float = 0.0
+    #: of the call that was answered then to this one, -1 to 1; None: it was the very same
+    similarity: float | None = None
+    #: share of such answers that may be wrong; 0: none can be
+    error_bound: float = 0.0
+    #: what the target took for the answer
+    saved: MicroUsd = 0
+    saved_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
-    """The target answered."""
+    """The target answered, now or before."""
 
     value: Value
     cost: MicroUsd = 0
     latency_ms: float = 0.0
     #: 0 to 1; None: the target says nothing about it
     confidence: float | None = None
+    #: None: it was asked
+    known: Known | None = None
+    #: of what answered, if it says so
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +156,8 @@ class Attempt:
     cost: MicroUsd = 0
     latency_ms: float = 0.0
     confidence: float | None = None
+    #: of an answer that was known already
+    known: Known | None = None
 
     def __str__(self) -> str:
         text = f"{target_name(self.target)}: {self.result}"
@@ -239,6 +262,7 @@ class Chain:
             cost=event.cost,
             latency_ms=event.latency_ms,
             confidence=event.confidence,
+            known=event.known,
         )
         if sure:
             return self._finish(_give(step, event, "it answered"))
@@ -291,6 +315,7 @@ class Chain:
         cost: MicroUsd = 0,
         latency_ms: float = 0.0,
         confidence: float | None = None,
+        known: Known | None = None,
     ) -> None:
         self._history.append(
             Attempt(
@@ -302,6 +327,7 @@ class Chain:
                 cost=cost,
                 latency_ms=latency_ms,
                 confidence=confidence,
+                known=known,
             )
         )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.context import CallContext
 from policies.file.schema import Delegation
 from policies.plan import DelegationPlan
+from policies.rules.cache_wish import cache_wish
 from policies.rules.candidates import cost_bound
 from policies.rules.rulebook import Rulebook
 from policies.running.chain import Step
 from policies.running.outdated import as_judged
+from policies.running.results import Keeping
 from policies.running.services import Services
 from policies.targets import target_name
 from policies.world import MicroUsd, World, micro_usd
@@ -25,6 +28,8 @@ class ChainTerms:
     timeout_s: float
     max_cost: MicroUsd | None
     min_confidence: float | None
+    #: of the targets whose answers may be kept
+    keeping: Mapping[ExecTarget, Keeping]
 
 
 class Terms:
@@ -61,6 +66,7 @@ class Terms:
         matching = rulebook.matching(self.call_under(rulebook))
         ceiling = rulebook.hard_rules.ceiling(matching)
         targets = (self.plan.target, *self.plan.chain)
+        keeping = {} if self.services.results is None else self._keeping(rulebook, targets)
         return ChainTerms(
             steps=tuple(
                 Step(
@@ -73,7 +79,23 @@ class Terms:
             timeout_s=settings.timeout_ms / 1000,
             max_cost=None if ceiling is None else micro_usd(ceiling[0]),
             min_confidence=None if matching.choosing is None else matching.choosing.rule.min_confidence,
+            keeping=keeping,
         )
+
+    def _keeping(self, rulebook: Rulebook, targets: tuple[ExecTarget, ...]) -> Mapping[ExecTarget, Keeping]:
+        """How results are kept. Those of a function that may have effects never are."""
+        call = self.call_under(rulebook)
+        function = call.facts.function
+        if function.capabilities:
+            return {}
+        wish = cache_wish(function)
+        found = {}
+        for target in targets:
+            tier = rulebook.cache_tier(call, target)
+            if tier == "l2" or tier == "l3":
+                ttl_s = rulebook.cache_ttl_s(call, tier) if wish.ttl_s is None else wish.ttl_s
+                found[target] = Keeping(tier=tier, ttl_s=ttl_s, wish=wish)
+        return found
 
 
 def price_of(target: ExecTarget, rulebook: Rulebook, world: World) -> MicroUsd:

@@ -37,6 +37,7 @@ from policies.running.health import HealthTracker
 from policies.running.ledger import Ledger
 from policies.running.observe import Meter, NullMeter
 from policies.running.outdated import as_judged
+from policies.running.results import Results
 from policies.running.runner import CallRecord, Clock, Observation, Runner
 from policies.running.services import Services
 from policies.world import World
@@ -78,6 +79,7 @@ class PolicyDelegate:
             run's facts; `facts.plan` tells runs apart. It reaches the decision and, in the plan, the audit.
         before_body: asked before a function's own body runs because no target answered; what it raises ends the
             call.
+        results: asked for what is known already before a target is tried; None: nothing is kept.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class PolicyDelegate:
         audit: Callable[[CallRecord], None] | None = None,
         metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
         before_body: Callable[[str, tuple[Attempt, ...]], None] | None = None,
+        results: Results | None = None,
     ) -> None:
         self.engine: Engine = engine if _plans_hints(engine) else SecurityAwareEngine(engine, current)
         self.services = Services(
@@ -106,6 +109,7 @@ class PolicyDelegate:
             observe=observe,
             audit=audit,
             before_body=before_body,
+            results=results,
         )
         self._metadata = metadata
         self._sources: tuple[Rulebook, PolicySources] | None = None

@@ -1,9 +1,9 @@
 """One delegated call: the chain's instructions carried out.
 
 Before each try of a target, in this order: the hard rules, against the rulebook and the world as they are now;
-the effects that the run's context permits; a runner for the target; money, reserved out of every purse that
-pays; the target's circuit breaker. Whatever says no, the chain goes on to the next target. After the try the
-money is settled and the breaker told, however it ended.
+the effects that the run's context permits; whether the answer is known already; a runner for the target; money,
+reserved out of every purse that pays; the target's circuit breaker. Whatever says no, the chain goes on to the
+next target. After the try the money is settled and the breaker told, however it ended.
 
 What a try did cost is what its runner says. Where nobody can say (the runner broke, or the run was stopped in
 the middle), what was reserved counts as spent.
@@ -25,7 +25,8 @@ from policies.running.health import CAUSES
 from policies.running.ledger import Refused as NoMoney
 from policies.running.ledger import Reservation
 from policies.running.replies import reply_test
-from policies.running.runner import Allowance, CallRecord, Observation, Outcome, Runner, runner_for
+from policies.running.results import Question
+from policies.running.runner import Allowance, CallRecord, Observation, Outcome, Runner, known_of, runner_for
 from policies.running.services import Services
 from policies.targets import target_name
 from policies.world import USD, MicroUsd, micro_usd
@@ -87,7 +88,11 @@ class DelegatedCall:
         try:
             with services.meter.span(observe.DELEGATE_SPAN, attributes) as span:
                 end = self._follow(chain)
-                span.attributes["answered_by"] = target_name(_answered_by(end))
+                answered_by = _answered_by(end)
+                span.attributes["answered_by"] = target_name(answered_by)
+                known = known_of(chain.history, answered_by)
+                if known is not None:
+                    span.attributes.update(cache_hit=True, cache_tier=known.tier)
         finally:
             self._report(chain, end, (clock() - began) * 1000)
         if isinstance(end, Give):
@@ -125,13 +130,29 @@ class DelegatedCall:
     def _attempt(self, chain: Chain, trial: Try) -> Event:
         """Try a target, unless something forbids it."""
         services, target = self._services, trial.target
-        rulebook, world, name = services.current.rulebook, services.world_now(), target_name(target)
+        rulebook, world = services.current.rulebook, services.world_now()
         veto = rulebook.veto(self._terms.call_under(rulebook), target, world)
         if veto is not None:
             return Refused(by=veto.hard or "policy", reason=veto.reason)
         effect = self._refused_effect(target)
         if effect is not None:
             return Refused(by="effect", reason=f"the context does not permit the effect `{effect}`")
+        keeping = self._terms.now().keeping.get(target)
+        if services.results is None or keeping is None:
+            return self._ask(chain, trial)
+        question = Question(
+            call=self._terms.call_under(rulebook),
+            args=self._args,
+            target=target,
+            keeping=keeping,
+            timeout_s=trial.timeout_s,
+        )
+        return services.results.answer(question, lambda: self._ask(chain, trial))
+
+    def _ask(self, chain: Chain, trial: Try) -> Event:
+        """Try a target that the hard rules permit."""
+        services, target = self._services, trial.target
+        rulebook, world, name = services.current.rulebook, services.world_now(), target_name(target)
         runner = runner_for(services.runners, target)
         if runner is None:
             return Refused(by="runner", reason=f"nothing here takes calls to `{name}`")
@@ -206,7 +227,13 @@ class DelegatedCall:
         else:
             books.succeeded(latency_ms)
             self._observe(name, None, cost, latency_ms, outcome.confidence)
-            return Succeeded(value=value, cost=cost, latency_ms=latency_ms, confidence=outcome.confidence)
+            return Succeeded(
+                value=value,
+                cost=cost,
+                latency_ms=latency_ms,
+                confidence=outcome.confidence,
+                version=outcome.version,
+            )
         finally:
             books.close()
 
@@ -261,6 +288,11 @@ class DelegatedCall:
         else:
             answered_by = _answered_by(end)
             result = "answered" if answered_by == plan.target else "fallback"
+            known = known_of(chain.history, answered_by)
+            if known is not None:
+                result = "known"
+                services.meter.count(observe.KNOWN, {"tier": known.tier})
+                services.meter.count(observe.SAVED, {"target": target_name(answered_by)}, known.saved)
         name = target_name(plan.target if answered_by is None else answered_by)
         services.meter.count(observe.CALLS, {"target": name, "result": result})
         if services.audit is not None:

@@ -5,9 +5,12 @@
     delegation_decisions_total{target}       counter     decisions, by the target's name
     delegation_fallbacks_total{cause}        counter     steps of a chain that did not answer, by why
     delegation_calls_total{target,result}    counter     delegated calls, by who answered at last: the target
-                                                         of the plan (answered) or another (fallback); those
-                                                         that a program error or a limit ended (broken-off)
-                                                         count for the target of the plan
+                                                         of the plan (answered) or another (fallback), or a
+                                                         cache that knew its answer (known); those that a
+                                                         program error or a limit ended (broken-off) count for
+                                                         the target of the plan
+    delegation_known_total{tier}             counter     delegated calls that a cache answered
+    delegation_saved_micro_usd_total{target} counter     money that these answers took when they were made
     delegation_latency_ms{target}            histogram   time of one try of a target
     delegation_cost_micro_usd_total{target}  counter     money spent
     delegation_over_reservation_total{target} counter    calls that cost more than was reserved for them
@@ -39,6 +42,8 @@ FALLBACKS: Final = "delegation_fallbacks_total"
 CALLS: Final = "delegation_calls_total"
 LATENCY: Final = "delegation_latency_ms"
 COST: Final = "delegation_cost_micro_usd_total"
+KNOWN: Final = "delegation_known_total"
+SAVED: Final = "delegation_saved_micro_usd_total"
 OVER_RESERVATION: Final = "delegation_over_reservation_total"
 
 DELEGATE_SPAN: Final = "delegate"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from policies.plan import DelegationPlan
-from policies.running.chain import Attempt
+from policies.running.chain import Attempt, Known
 from policies.targets import target_name
 from policies.world import MicroUsd
 from rtfs.delegation import (
@@ -58,6 +58,8 @@ class Outcome:
     latency_ms: float | None = None
     #: 0 to 1; None: the target says nothing about it
     confidence: float | None = None
+    #: of what answered, as it stands in keys of caches; empty: the runner does not say
+    version: str = ""
 
 
 class Runner(Protocol):
@@ -105,6 +107,14 @@ class CallRecord:
     #: seconds since the epoch
     at: float
     took_ms: float
+
+
+def known_of(history: tuple[Attempt, ...], answered_by: ExecTarget | None) -> Known | None:
+    """Where the answer comes from if it was known already."""
+    for attempt in history:
+        if attempt.target == answered_by and attempt.result in ("answered", "unsure"):
+            return attempt.known
+    return None
 
 
 #: names of runners for all targets of a kind

@@ -10,6 +10,7 @@ from policies.running.chain import Attempt
 from policies.running.health import HealthTracker
 from policies.running.ledger import Larger, Ledger
 from policies.running.observe import Meter, NullMeter
+from policies.running.results import Results
 from policies.running.runner import CallRecord, Clock, Observation, Runner
 from policies.world import World
 
@@ -25,6 +26,8 @@ class Services:
     ledger: Ledger
     health: HealthTracker
     meter: Meter = field(default_factory=NullMeter)
+    #: what is known already; None: nothing is kept
+    results: Results | None = None
     #: told of each try of a target
     observe: Callable[[Observation], None] | None = None
     #: told of each delegated call

@@ -7,17 +7,16 @@ are not in it. The writer makes up for that after each commit, so that a file wh
 from __future__ import annotations
 
 import os
-import struct
 import time
 from pathlib import Path
 from typing import Final
 
 import lmdb
-from lmdb import verify as walk
 
 from actors.caches.errors import StoreDamaged, StoreError, StoreFull
 from actors.caches.l2 import rows
 from actors.caches.l2.rows import DATA_FILE, LOCK_FILE, NO_ROOM
+from actors.caches.l2.structure import structure_problems
 
 #: looks at the size, and the pause between them, seconds: between its commit and its making up the writer needs
 #: some microseconds
@@ -39,8 +38,8 @@ def check_file(folder: Path, *, thorough: bool = True) -> None:
     if not path.exists() or (path.stat().st_size > CHECKED_BYTES and not thorough):
         return
     try:
-        problems: list[str] = walk.verify(str(folder))  # type: ignore[no-untyped-call]
-    except (walk.VerifyError, OSError, ValueError, struct.error) as error:
+        problems = structure_problems(folder)
+    except OSError as error:
         problems = [str(error)]
     if problems:
         raise StoreDamaged(f"the cache in `{folder}` is damaged: {problems[0]}")

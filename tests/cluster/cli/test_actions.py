@@ -9,6 +9,7 @@ import pytest
 from rtfs.cli.main import main
 
 COMMANDS = {
+    "cache": ("stats", "get", "purge", "verify", "export"),
     "models": ("list", "add", "test", "bench", "pull"),
     "tickets": ("list", "show", "result", "cancel", "requeue"),
     "tokens": ("create", "list", "revoke"),

@@ -131,7 +131,9 @@ TIERS = [
     ("[delegation.caches.l2]\nttl = 60", "l2", 60),
     ("[delegation.caches.l2]\nenabled = false", "none", None),
     ('[[delegation.rules]]\ncache = { tier = "l4", ttl = 5 }', "l4", 5),
-    ('[[delegation.rules]]\ncache = { tier = "l3" }', "none", None),
+    ('[[delegation.rules]]\ncache = { tier = "l3" }', "l3", 3600),
+    ('[[delegation.rules]]\ncache = { tier = "l3" }\n[delegation.caches.l3]\nenabled = false', "l2", 3600),
+    ('[[delegation.rules]]\ncache = { tier = "l3" }\n[delegation.caches.l2]\nenabled = false', "none", None),
     ('[[delegation.rules]]\ncache = { tier = "none" }', "none", None),
 ]
 

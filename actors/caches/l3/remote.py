@@ -1,0 +1,88 @@
+"""L3 as the processes of a runtime reach it: a `SemanticPort` over its actor, which a first question starts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import ray
+from ray.exceptions import RayError
+
+from actors import names
+from actors.caches.l3.actor import semantic_actor
+from actors.caches.l3.question import Neighbour, SemanticQuestion, Served, Unknown, Verdict
+from actors.control.spec import RuntimeSpec
+from actors.ray_calls import Actors, answer_of
+from rtfs.errors import StorageError
+from rtfs.ir_codec import decode_value
+
+_log = logging.getLogger("rtfs.caches")
+
+#: how long an answer may take before the target is asked instead, seconds
+PATIENCE_S: Final = 2.0
+#: pause after it could not be asked, seconds
+_REST_S: Final = 5.0
+
+
+class RemoteSemantic:
+    """Asks the actor of L3. Safe to use from many threads.
+
+    Args:
+        spec: of the runtime, for its actor.
+    """
+
+    def __init__(self, actors: Actors, spec: RuntimeSpec) -> None:
+        self._actors = actors
+        self._spec = spec
+        self._rest_until = 0.0
+
+    def look(self, question: SemanticQuestion) -> Verdict:
+        """What is known; nothing where the actor does not answer in time. Raises LimitError."""
+        if time.monotonic() < self._rest_until:
+            return Unknown(reason="its actor does not answer")
+        try:
+            verdict, payload = answer_of(self._actor().look.remote(question), PATIENCE_S)
+            if isinstance(verdict, Served):
+                return replace(verdict, hit=verdict.hit._replace(value=decode_value(payload)))
+            found: Verdict = verdict
+            return found
+        except (RayError, ValueError, StorageError) as error:
+            self._away(error)
+            return Unknown(reason=f"its actor does not answer: {type(error).__name__}")
+
+    def answered(self, ticket: str, answer: bytes) -> None:
+        """Tell it what the target said."""
+        try:
+            self._actor().answered.remote(ticket, answer)
+        except (RayError, ValueError) as error:
+            self._away(error)
+
+    def similar(self, symbol: str, text: str, at_least: float, limit: int) -> Sequence[Neighbour]:
+        """Calls of a function with texts near `text`. Raises LimitError."""
+        try:
+            found: Sequence[Neighbour] = answer_of(self._actor().similar.remote(symbol, text, at_least, limit))
+            return found
+        except (RayError, ValueError) as error:
+            self._away(error)
+            return ()
+
+    def _actor(self) -> Any:
+        try:
+            return self._actors.get(names.SEMANTIC)
+        except ValueError:
+            semantic_actor(self._spec)
+            return self._actors.get(names.SEMANTIC)
+
+    def _away(self, error: BaseException) -> None:
+        self._rest_until = time.monotonic() + _REST_S
+        self._actors.forget(names.SEMANTIC)
+        _log.warning("results by meaning are not known for now: %s", type(error).__name__)
+
+
+def spec_of(actors: Actors, timeout_s: float) -> RuntimeSpec:
+    """What the runtime consists of, as its control actor says. Raises RayError, ValueError."""
+    spec: RuntimeSpec = ray.get(actors.get(names.CONTROL).spec.remote(), timeout=timeout_s)
+    return spec
