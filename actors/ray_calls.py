@@ -28,6 +28,7 @@ from actors import names
 from actors.delegation.model_calls import Done
 from actors.events.event import News
 from actors.models.actor import CONTROL as CONTROL_GROUP
+from actors.models.local_socket import LocalCalls
 from actors.outbox import Outbox
 from actors.policy.state import MoneyRefusal, MoneyRequest
 from policies.errors import TargetFailed
@@ -132,10 +133,14 @@ class Actors:
 
 
 class ModelTransport:
-    """Batches for models, by calls of their actors; a `Transport` of `actors.delegation.model_calls`."""
+    """Batches for models, by calls of their actors; a `Transport` of `actors.delegation.model_calls`.
+
+    What a thread waits for goes by a socket where the actor is on the same machine.
+    """
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
+        self._local = LocalCalls(self._ask_path)
         self._models: Mapping[str, tuple[str, ...]] = {}
         self._told: dict[str, tuple[str, ...]] = {}
         self._replicas: Mapping[str, tuple[str, ...]] = {}
@@ -186,6 +191,9 @@ class ModelTransport:
             LimitError: the run must stop.
         """
         end = time.monotonic() + timeout_s
+        found = self._local.exchange(replica, batch, timeout_s)
+        if found is not None:
+            return found
         try:
             ref = self._actors.get(replica).infer.remote(batch)
             while True:
@@ -199,7 +207,16 @@ class ModelTransport:
                         return TargetFailed("timeout", f"no answer within {timeout_s:g} s")
         except (RayError, ValueError) as error:
             self._actors.forget(replica)
+            self._local.forget(replica)
             return failure_of(error, f"the model's actor `{replica}`")
+
+    def _ask_path(self, replica: str, tell: Callable[[str | None], None]) -> None:
+        """Ask an actor for its socket, without waiting."""
+        try:
+            asked = self._actors.get(replica).local_path.options(concurrency_group=CONTROL_GROUP).remote()
+        except (RayError, ValueError):
+            return
+        told(asked, lambda path: tell(path if isinstance(path, str) else None))
 
     def version(self, model: str, patience_s: float) -> str | None:
         """The version of a model, as one of its replicas says; it may have to be loaded first.

@@ -15,6 +15,9 @@ from typing import Any, Final
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from actors import names
+from actors.caches.errors import CacheError
+from actors.caches.l2.cold import ColdLayer
+from actors.caches.layer import CacheStats, Which
 from actors.evaluator.evaluator import EvaluatorBusy
 from actors.events.event import TOPICS, Event
 from actors.events.stream import ActorSource, EventStream
@@ -176,6 +179,30 @@ class RayService:
             return RuntimeStatus(ready=False, parts={names.CONTROL: f"down: {gone}"})
         return status
 
+    async def cache_stats(self) -> Mapping[str, Mapping[str, CacheStats]]:
+        """What the caches did, by part and by tier; parts that do not answer are left out."""
+        parts = [names.CACHES, *self._under_way]
+        found = await asyncio.gather(
+            self._ask(names.CACHES, "stats"),
+            *(self._ask(name, "cache_stats") for name in self._under_way),
+            return_exceptions=True,
+        )
+        made: dict[str, Mapping[str, CacheStats]] = {}
+        for part, stats in zip(parts, found, strict=True):
+            if isinstance(stats, CacheStats):
+                made[part] = {ColdLayer.name: stats}
+            elif not isinstance(stats, BaseException):
+                made[part] = stats
+        return made
+
+    async def invalidate_cache(self, which: Which) -> int:
+        """Remove answers; how many. Raises CacheError."""
+        return int(await self._ask(names.CACHES, "invalidate", which))
+
+    async def clear_cache(self) -> int:
+        """Remove all answers; how many. Raises CacheError."""
+        return int(await self._ask(names.CACHES, "clear"))
+
     def _actor(self, name: str) -> Any:
         try:
             return self.actors.get(name)
@@ -190,7 +217,8 @@ class RayService:
             return await getattr(self._actor(name), method).remote(*args)
         except RayTaskError as error:
             cause = error.cause
-            if isinstance(cause, RtfsError | NotFoundError | ConflictError | BusyError | ValueError):
+            known = RtfsError | NotFoundError | ConflictError | BusyError | CacheError | ValueError
+            if isinstance(cause, known):
                 raise cause from None
             raise
         except RayError as error:

@@ -203,6 +203,8 @@ class CallSummary:
     cost_usd: float
     #: mean confidence of the answers, 0 to 1; None: none of them says anything about it
     confidence: float | None = None
+    #: what all of them were answered, `:error`, where the function's return type is an enum of a few values
+    answer: str | None = None
     #: the cache that knew the answers: `l2-hot`, `l2-cold`, `l3`, or `shared` with a call under way; None: none
     #: did
     tier: str | None = None

@@ -18,7 +18,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -28,6 +28,9 @@ import ray.util
 
 from actors import names
 from actors.caches.actor import caches_actor
+from actors.caches.layer import CacheStats, Which
+from actors.caches.l3.question import Neighbour
+from actors.caches.l3.remote import RemoteSemantic
 from actors.control.actor import control_actor
 from actors.control.spec import MOST_RUNS, RuntimeSpec
 from actors.evaluator.actor import evaluator_actor
@@ -35,6 +38,7 @@ from actors.events.event import TOPICS
 from actors.folders import state_folder
 from actors.policy.actor import PolicyStart, policy_actor
 from actors.policy.keeper import policy_variables
+from actors.ray_calls import Actors
 from actors.ray_service import RayService, RuntimeGone
 from actors.request_options import RequestOptions, request_for
 from actors.requests import RunReply
@@ -298,9 +302,32 @@ class Runtime:
         """Go back to the policy before."""
         return self._wait(self.aio.service.rollback_policy())
 
+    def similar(self, symbol: str, text: str, *, at_least: float = 0.5, limit: int = 10) -> Sequence[Neighbour]:
+        """Earlier calls of a function that is cached by meaning, with texts near `text`, the nearest first."""
+        return RemoteSemantic(Actors(self.spec.namespace), self.spec).similar(symbol, text, at_least, limit)
+
     def status(self) -> RuntimeStatus:
         """Whether all parts are up."""
         return self._wait(self.aio.service.status())
+
+    def cache_stats(self) -> Mapping[str, Mapping[str, CacheStats]]:
+        """What the caches did, by part and by tier: `caches` writes answers, evaluators look for them.
+
+        A part that does not answer is left out, and so is whatever other processes keep in memory.
+        """
+        return self._wait(self.aio.service.cache_stats())
+
+    def invalidate_cache(self, which: Which) -> int:
+        """Remove answers, from the memory of all processes, too; how many there were on the disk.
+
+        Raises:
+            CacheError: it names none in particular, or nothing can be removed now.
+        """
+        return self._wait(self.aio.service.invalidate_cache(which))
+
+    def clear_cache(self) -> int:
+        """Remove all answers; how many there were on the disk. Raises CacheError: they cannot be removed."""
+        return self._wait(self.aio.service.clear_cache())
 
     def events(self, *topics: str, tenant: str | None = None) -> Iterator[ServiceEvent]:
         """Events, how things stand first: `policy`, `health`, `tickets`, `caches`; all if none is named.

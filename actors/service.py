@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from actors.requests import RunReply, RunRequest
+
+if TYPE_CHECKING:
+    from actors.caches.layer import CacheStats, Which
 
 #: states of MCP Tasks
 type TicketState = Literal["working", "input_required", "completed", "failed", "cancelled"]
@@ -201,3 +204,19 @@ class Service(Protocol):
 
     async def status(self) -> RuntimeStatus:
         """Whether all parts are up."""
+
+    async def cache_stats(self) -> Mapping[str, Mapping[str, CacheStats]]:
+        """What the caches did, by part and by tier: `caches` writes answers, evaluators look for them.
+
+        A part that does not answer is left out, and so is whatever other processes keep in memory.
+        """
+
+    async def invalidate_cache(self, which: Which) -> int:
+        """Remove answers, from the memory of all processes, too; how many there were on the disk.
+
+        Raises:
+            CacheError: it names none in particular, or nothing can be removed now.
+        """
+
+    async def clear_cache(self) -> int:
+        """Remove all answers; how many there were on the disk. Raises CacheError: they cannot be removed."""

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from actors import Runtime
 from actors.models.embedding.minilm import what_minilm_lacks
-from actors.requests import CallSummary, RunReply
+from actors.requests import CacheUse, CallSummary, RunReply
 from rtfs.run import Limits
 
 _EXAMPLES: Final = Path(__file__).resolve().parent.parent / "examples"
 _LARGEST_BYTES: Final = 2 << 20
-#: calls of which one is timed, about
-_ALONE: Final = 9
+#: calls that are timed alone, about: enough that as large a part of them as of all goes to the slower model
+_ALONE: Final = 60
 #: a line that no rule knows, so that both models are asked
 _WARMING: Final = "nobody has seen this before"
 _LIMITS: Final = Limits(deadline_s=60.0)
+#: for calls that are timed: the models are asked, whatever is known from a run before
+_ASKED: Final = CacheUse(bypass=True, no_store=True)
+#: the categories of `classify`, the worst first
+_LEVELS: Final = (":error", ":warning", ":info", ":debug")
+#: who decides, by the names of targets in runtime_triage.toml
+DECIDERS: Final = {
+    "local-log-severity": "rules",
+    "local-log-meaning": "MiniLM classifier",
+    "local-pure": "own body",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +67,11 @@ def _demo(file: str | None) -> int:
             print(f"the program failed: {reply.error}", file=sys.stderr)
             return 1
         print()
+        print("\n".join(categories(reply.calls)))
+        print()
         print("\n".join(report(reply, alone_ms)))
+        print()
+        print("\n".join(known(reply.calls)))
         _say(began, "done; the runtime ends")
     return 0
 
@@ -67,12 +81,39 @@ def _alone_ms(runtime: Runtime, source: str, lines: Sequence[str]) -> float:
     filled = [line for line in lines if line.strip()] or [""]
     step = max(1, len(filled) // _ALONE)
     replies = [
-        runtime.run(source, source_name="runtime_triage.rtfs", call=("classify", line), limits=_LIMITS)
+        runtime.run(
+            source, source_name="runtime_triage.rtfs", call=("classify", line), limits=_LIMITS, cache=_ASKED
+        )
         for line in [_WARMING, filled[0], *filled[::step]]
     ]
     # the first calls of each model take longer
     times = [sum(call.took_ms for call in reply.calls) for reply in replies[2:]]
     return sum(times) / len(times)
+
+
+def categories(summaries: Iterable[CallSummary]) -> list[str]:
+    """How many lines of the log got each category, how sure that is, and who decided it; lines of a table."""
+    found: dict[str, dict[str, _Tally]] = {level: {} for level in _LEVELS}
+    for each in summaries:
+        if each.answer is not None:
+            name = each.answered_by or "nobody"
+            found.setdefault(each.answer, {}).setdefault(DECIDERS.get(name, name), _Tally()).add(each)
+    return _table(
+        ("CATEGORY", "LINES", "CONFIDENCE", "DECIDED BY"),
+        [(level, *_decided(by)) for level, by in found.items()],
+    )
+
+
+def _decided(by: Mapping[str, _Tally]) -> tuple[str, str, str]:
+    """The cells of a category: lines, mean confidence, and each who decided with both."""
+    total = _Tally()
+    for each in by.values():
+        total.join(each)
+    deciders = [
+        f"{name} {tally.calls} ({tally.confidence})" if tally.told else f"{name} {tally.calls}"
+        for name, tally in sorted(by.items(), key=lambda item: -item[1].calls)
+    ]
+    return str(total.calls), total.confidence, ", ".join(deciders) or "-"
 
 
 def report(reply: RunReply, alone_ms: float) -> list[str]:
@@ -81,17 +122,14 @@ def report(reply: RunReply, alone_ms: float) -> list[str]:
     Args:
         alone_ms: how long one of them takes that has nothing to overlap with.
     """
-    head = ("FUNCTION", "TARGET", "ANSWERED BY", "CALLS", "CONFIDENCE", "WHY NOT THE TARGET")
     merged = _merged(reply.calls)
-    rows = [
-        (function, target, answered_by, str(tally.calls), tally.confidence, reason[:60])
-        for (function, target, answered_by, reason), tally in merged.items()
-    ]
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    ]
+    lines = _table(
+        ("FUNCTION", "TARGET", "ANSWERED BY", "CALLS", "CONFIDENCE", "WHY NOT THE TARGET"),
+        [
+            (function, target, answered_by, str(tally.calls), tally.confidence, reason[:60])
+            for (function, target, answered_by, reason), tally in merged.items()
+        ],
+    )
     calls = sum(tally.calls for tally in merged.values())
     fallbacks = sum(each.calls for each in reply.calls if each.answered_by != each.target)
     after_another_s = calls * alone_ms / 1000
@@ -105,12 +143,54 @@ def report(reply: RunReply, alone_ms: float) -> list[str]:
     return lines
 
 
+#: tiers by what they are, in the order in which they are asked
+_TIERS: Final = {
+    "l2-hot": "known in memory",
+    "l2-cold": "known on the disk",
+    "l3": "known by meaning",
+    "shared": "asked at the same time",
+}
+
+
+def known(summaries: Iterable[CallSummary]) -> list[str]:
+    """What caches knew of the calls that a model was to answer, and what that saved, as lines of a table."""
+    by: dict[str | None, list[CallSummary]] = {}
+    for each in summaries:
+        if each.answered_by not in (None, "local-pure"):
+            by.setdefault(each.tier, []).append(each)
+    total = sum(each.calls for group in by.values() for each in group)
+    rows = []
+    for tier, what in [*_TIERS.items(), (None, "models were asked")]:
+        group = by.get(tier, [])
+        calls = sum(each.calls for each in group)
+        if calls:
+            saved_s = sum(each.saved_ms for each in group) / 1000
+            saved_usd = sum(each.saved_usd for each in group)
+            share = f"{calls / total:.0%}"
+            rows.append(
+                (what, str(calls), share, *((f"{saved_s:.1f} s", f"{saved_usd:.4f}") if tier else ("", "")))
+            )
+    head = ("ANSWERS", "CALLS", "SHARE", "LATENCY NOT WAITED FOR", "USD NOT SPENT")
+    lines = _table(head, rows)
+    if by.keys() <= {None, "l2-hot", "shared"}:
+        lines.append("Run the demo again: what it has asked now it knows then.")
+    return lines
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
+
+
 type _Kind = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Calls that differ in nothing but details of their fallbacks."""
+    """Calls that have something in common, as one row of a table says it."""
 
     calls: int = 0
     #: calls with a confidence, and the sum of these
@@ -122,6 +202,11 @@ class _Tally:
         if each.confidence is not None:
             self.told += each.calls
             self.sure += each.calls * each.confidence
+
+    def join(self, other: _Tally) -> None:
+        self.calls += other.calls
+        self.told += other.told
+        self.sure += other.sure
 
     @property
     def confidence(self) -> str:

@@ -14,6 +14,8 @@ from typing import Final
 
 #: what clocks may be apart without meaning anything, microseconds
 SLACK_US: Final = 5_000_000
+#: a time of day that was set back for longer while nobody looked leaves no way to know the age of anything
+MOST_BACK_US: Final = 60_000_000
 
 
 class SteadyClock:
@@ -45,6 +47,10 @@ class SteadyClock:
     def resume(self, steady_us: int, wall_us: int) -> None:
         """Go on from a time that was noted at some time of day, and what has gone by since."""
         self.at_least(steady_us + max(0, int(self.wall() * 1e6) - wall_us))
+
+    def was_set_back(self, wall_us: int) -> bool:
+        """Whether the time of day is so far behind one that was noted that no age is known."""
+        return int(self.wall() * 1e6) - wall_us < -MOST_BACK_US - SLACK_US
 
     def at_least(self, steady_us: int) -> None:
         """Go on from a time that somebody else has seen."""

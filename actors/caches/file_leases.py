@@ -11,11 +11,13 @@ answer.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -59,26 +61,25 @@ class FileLeases:
         self._is_closed = False
 
     def close(self) -> None:
-        """Give all back, and wait for none any more. A second call does nothing."""
+        """Give all back, and wait for none any more: who waits is told a token. A second call does nothing."""
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
             os.close(self._file)
             waiting, self._waiting = self._waiting, {}
-        for tolds in waiting.values():
+        for key, tolds in waiting.items():
             for told in tolds:
-                told(None)
+                told(key.hex())
 
     def acquire(self, key: bytes, told: Told) -> None:
-        """Tell a token for the lease on `key` as soon as it is free, or None: nobody is to be waited for."""
+        """Tell a token for the lease on `key` as soon as it is free; once closed at once: nobody is asked."""
         with self._lock:
-            is_mine = self._took(key)
-            if not is_mine and not self._is_closed:
+            if not self._is_closed and not self._took(key):
                 self._waiting.setdefault(key, []).append(told)
                 self._watch()
                 return
-        told(key.hex() if is_mine else None)
+        told(key.hex())
 
     def release(self, key: bytes, token: str) -> None:
         """Give a lease back."""
@@ -92,8 +93,10 @@ class FileLeases:
             return False
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(key))
-        except OSError:  # somebody has it, or no more locks are to be had
-            return False
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):  # somebody has it
+                return False
+            # there are no locks to be had here, so nothing to wait for
         self._held.add(key)
         return True
 
@@ -102,7 +105,8 @@ class FileLeases:
             if key in self._held:
                 self._held.discard(key)
                 if not self._is_closed:
-                    fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(key))
+                    with suppress(OSError):  # it was had without a lock
+                        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(key))
 
     def _watch(self) -> None:
         """With the lock held: see to it that somebody looks at what is waited for."""

@@ -36,6 +36,7 @@ from actors.caches.layer import (
     Which,
 )
 from actors.caches.leases import LeasePort
+from actors.caches.meters import LookTimes
 from rtfs.values import Value
 
 _log = logging.getLogger("rtfs.caches")
@@ -63,7 +64,9 @@ class CacheManager:
     Args:
         results: layers that hold results, in the order in which they are asked.
         others: further layers, of decisions say, to be counted and cleared.
-        epoch: counts invalidations; None: there are none but this process's own.
+        epoch: counts invalidations, for the layers, too; None: nobody does.
+        counts: whether it is for this manager to count them, since nobody else takes anything back. Then one
+            invalidation has all go that is in memory.
         flights: None: callers do not wait for each other.
     """
 
@@ -73,12 +76,16 @@ class CacheManager:
         *,
         others: Sequence[CacheLayer[Any, Any]] = (),
         epoch: Epoch | None = None,
+        counts: bool = False,
         flights: Flights | None = None,
     ) -> None:
         self.results: Final = tuple(results)
         self.others: Final = tuple(others)
         self.flights: Final = flights
+        #: how long look-ups take; None: nobody wants to know
+        self.times: LookTimes | None = None
         self._epoch = epoch or Epoch(None)
+        self._counts = counts
 
     def epoch(self) -> int:
         """Invalidations so far: for the `Item` of an answer that is about to be asked for."""
@@ -88,8 +95,11 @@ class CacheManager:
         """What the first layer knows that knows something that will do."""
         if control.bypass:
             return None
+        timer = None if self.times is None else self.times.begin()
         for place, layer in enumerate(self.results):
             hit = layer.get(call, control)
+            if timer is not None:
+                timer.looked(layer.name)
             if hit is not None:
                 if place and layer.name in _EXACT:
                     self._promote(call, hit, self.results[:place])
@@ -154,11 +164,15 @@ class CacheManager:
 
     def invalidate(self, which: Which) -> int:
         """Remove entries of all layers of results; how many, each counted where it was."""
-        return sum(layer.invalidate(which) for layer in reversed(self.results))
+        gone = sum(layer.invalidate(which) for layer in reversed(self.results))
+        self._count()
+        return gone
 
     def clear(self) -> int:
         """Remove everything, decisions included; how many entries."""
-        return sum(layer.clear() for layer in reversed((*self.others, *self.results)))
+        gone = sum(layer.clear() for layer in reversed((*self.others, *self.results)))
+        self._count()
+        return gone
 
     def close(self) -> None:
         """Let go of files."""
@@ -176,6 +190,11 @@ class CacheManager:
         item = ask()
         self.put(call, replace(item, epoch=epoch) if item.epoch is None else item, control)
         return Answer(value=item.value, hit=None, item=item)
+
+    def _count(self) -> None:
+        """What is being asked for now is stale when it comes."""
+        if self._counts:
+            self._epoch.set(self._epoch.get() + 1)
 
     def _promote(self, call: InferenceCall, hit: Hit[Value], earlier: Sequence[ResultLayer]) -> None:
         item = Item.of_hit(hit)
@@ -210,5 +229,7 @@ def l2_manager(
         else:
             epoch = reader.epoch
             layers.append(ColdLayer(reader, writer, cold))
+    is_alone = epoch is None
+    epoch = epoch or Epoch(None)
     layers.insert(0, HotLayer(hot, clock=clock, epoch=epoch))
-    return CacheManager(layers, others=others, epoch=epoch, flights=Flights(leases))
+    return CacheManager(layers, others=others, epoch=epoch, counts=is_alone, flights=Flights(leases))

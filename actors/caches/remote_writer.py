@@ -23,6 +23,8 @@ _log = logging.getLogger("rtfs.caches")
 
 #: of answers that wait to be sent; more are not kept, bytes
 MOST_WAITING_BYTES: Final = 64 << 20
+#: and their number, below that at which an outbox drops some
+MOST_WAITING: Final = 8_192
 
 
 class RemoteWriter:
@@ -42,7 +44,8 @@ class RemoteWriter:
         """Keep answers."""
         for put in puts:
             with self._lock:
-                if self._waiting_bytes + len(put.stored) > MOST_WAITING_BYTES:
+                waiting_bytes = self._waiting_bytes + len(put.stored)
+                if waiting_bytes > MOST_WAITING_BYTES or self._given - self._done >= MOST_WAITING:
                     continue
                 self._waiting_bytes += len(put.stored)
                 self._given += 1
@@ -93,7 +96,7 @@ class RemoteWriter:
 
         try:
             ref = self._actors.get(names.CACHES).keep.remote(puts)
-        except (RayError, ValueError) as error:
+        except Exception as error:  # whatever it is, these are lost, and nobody waits for them any more
             over(error)
             return
         told(ref, over)

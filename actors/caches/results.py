@@ -10,6 +10,7 @@ its file, its settings or how it is asked, makes all earlier answers unreachable
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,8 @@ from actors.caches.keys import FunctionKey, InferenceCall, ModelKey, Scope, answ
 from actors.caches.l3.question import SemanticPort, SemanticQuestion, Served, Unknown, Verdict
 from actors.caches.layer import CacheControl, Hit, Item
 from actors.caches.manager import CacheManager
+from actors.caches.meters import MEANING
+from actors.caches.prewarming.prewarmer import Prewarmer
 from actors.models.inference import FunctionFacts
 from policies.running.chain import Event, Known, Succeeded
 from policies.running.results import Question
@@ -78,6 +81,8 @@ class CachedResults:
         self._context = context
         self._semantic = semantic
         self._max_error = max_error
+        #: asks likely calls beforehand; None: nobody does
+        self.prewarmer: Prewarmer | None = None
 
     def answer(self, question: Question, ask: Callable[[], Event]) -> Event:
         """What is known, else what `ask` comes to. Raises what `ask` raises, or LimitError."""
@@ -85,17 +90,27 @@ class CachedResults:
         call = self._call(question, self._versions.of(question.target))
         if call is None or (control.bypass and control.no_store):
             return self._asked(question, ask, control)
+        prewarmer = self.prewarmer
+        if prewarmer is None or control.bypass or control.no_store or self._context(question.target):
+            return self._answer(question, call, ask, control)
+        return prewarmer.watch(question, call, lambda: self._answer(question, call, ask, control))
+
+    def _answer(
+        self, question: Question, call: InferenceCall, ask: Callable[[], Event], control: CacheControl
+    ) -> Event:
+        """The same, of a call whose key is known."""
         asked: list[Event] = []
 
         def item() -> Item:
             verdict = self._look(question, call, control)
             if isinstance(verdict, Served):  # not an answer to this very call, so not to be kept as one
                 raise NoAnswer(_of_meaning(verdict))
+            epoch = self.manager.epoch()
             event = ask()
             asked.append(event)
             if not isinstance(event, Succeeded):
                 raise NoAnswer(event)
-            made = self._item(question, call, event)
+            made = self._item(question, call, event, epoch)
             self._told(verdict, event, control)
             return made
 
@@ -115,8 +130,8 @@ class CachedResults:
         texts = call.texts
         if self._semantic is None or question.keeping.tier != "l3" or control.bypass or not texts:
             return Unknown()
-        wish = question.keeping.wish
-        return self._semantic.look(
+        wish, began = question.keeping.wish, time.perf_counter()
+        verdict = self._semantic.look(
             SemanticQuestion(
                 partition=call.partition,
                 texts=texts,
@@ -127,6 +142,9 @@ class CachedResults:
                 max_age_s=control.max_age_s,
             )
         )
+        if self.manager.times is not None:
+            self.manager.times.took(MEANING, (time.perf_counter() - began) * 1000)
+        return verdict
 
     def _told(self, verdict: Verdict, event: Succeeded, control: CacheControl) -> None:
         """Tell L3 what the target said."""
@@ -147,13 +165,14 @@ class CachedResults:
                 self.manager.put(call, item, control)
         return event
 
-    def _item(self, question: Question, call: InferenceCall, event: Succeeded) -> Item:
+    def _item(self, question: Question, call: InferenceCall, event: Succeeded, epoch: int) -> Item:
         """The answer to be kept. Raises NoAnswer if it is of another version than was thought."""
         if event.version and event.version != call.model.version:
             self._versions.told(question.target, event.version)
             other = self._call(question, event.version)
-            if other is not None and not self._control_of(question).no_store:
-                self.manager.put(other, _made(other, event), self._control_of(question))
+            if other is not None:
+                item = replace(_made(other, event), epoch=epoch)
+                self.manager.put(other, item, self._control_of(question))
             raise NoAnswer(event)
         return _made(call, event)
 

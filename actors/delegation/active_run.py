@@ -60,8 +60,9 @@ class _Tally:
             self.error_bound = max(known.error_bound, self.error_bound or 0.0)
 
 
-#: function, target, who answered, the cache that knew the answer, and what became of each target before
-type _Kind = tuple[str, str, str | None, str | None, tuple[tuple[str, str], ...]]
+#: function, target, who answered, what if that is told, the cache that knew it, and what became of each target
+#: before
+type _Kind = tuple[str, str, str | None, str | None, str | None, tuple[tuple[str, str], ...]]
 
 
 @dataclass(slots=True, eq=False)
@@ -141,7 +142,7 @@ class ActiveRun:
         known = known_of(record.history, record.answered_by)
         tier = None if known is None else known.tier
         before = tuple([(each.result, each.cause) for each in passed])
-        kind = (record.fn_symbol, target, answered_by, tier, before)
+        kind = (record.fn_symbol, target, answered_by, record.answer, tier, before)
         with self._lock:
             tally = self._tallies.get(kind)
             if tally is None:
@@ -161,6 +162,7 @@ class ActiveRun:
                     took_ms=tally.took_ms,
                     cost_usd=tally.spent / USD,
                     confidence=tally.confidence / tally.told if tally.told else None,
+                    answer=answer,
                     tier=tier,
                     oldest_s=tally.oldest_s,
                     similarity=tally.similarity,
@@ -168,7 +170,7 @@ class ActiveRun:
                     saved_usd=tally.saved / USD,
                     saved_ms=tally.saved_ms,
                 )
-                for (function, target, answered_by, tier, _), tally in self._tallies.items()
+                for (function, target, answered_by, answer, tier, _), tally in self._tallies.items()
             )
 
 

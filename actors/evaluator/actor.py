@@ -12,6 +12,9 @@ from actors.control.spec import MOST_RUNS
 from actors.options import actor_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from actors.caches.layer import CacheStats
     from actors.evaluator.evaluator import EvaluatorStats
 
 #: threads beside those of runs, for questions and cancellations
@@ -54,6 +57,10 @@ class EvaluatorActor:
     def stats(self) -> EvaluatorStats:
         """How busy it is; also the answer to whether it lives."""
         return self._evaluator.stats()
+
+    def cache_stats(self) -> Mapping[str, CacheStats]:
+        """What the caches of this process did, by tier."""
+        return self._connected.cache_stats()
 
     def process(self) -> int:
         """The id of its process."""

@@ -7,6 +7,7 @@ they are in memory alone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,11 +19,14 @@ from actors import names
 from actors.caches.actor import CachePlace, l2_config
 from actors.caches.errors import StoreError
 from actors.caches.file_leases import FileLeases
-from actors.caches.layer import CacheConfig
+from actors.caches.l2.cold import ColdLayer
+from actors.caches.layer import CacheConfig, CacheStats
 from actors.caches.manager import CacheManager, l2_manager
+from actors.caches.meters import CacheMeters, LookTimes
 from actors.caches.remote_writer import RemoteWriter
 from actors.ray_calls import Actors
 from policies.file.schema import Delegation
+from policies.running.observe import Meter
 
 _log = logging.getLogger("rtfs.caches")
 
@@ -41,6 +45,7 @@ class ConnectedCaches:
         self._leases: FileLeases | None = None
         #: whether other processes' invalidations are seen without being told
         self._is_shared = False
+        self._is_open = False
 
     @property
     def manager(self) -> CacheManager:
@@ -55,8 +60,21 @@ class ConnectedCaches:
         place = self._place()
         if place is None or place.node != ray.get_runtime_context().get_node_id():
             self._manager = l2_manager(None, hot=hot, cold=cold, writer=None)
-            return
-        self._open(Path(place.folder), hot, cold)
+        else:
+            self._open(Path(place.folder), hot, cold)
+        self.manager.times = LookTimes()
+        self._is_open = True
+
+    def meters(self, meter: Meter) -> CacheMeters:
+        """What tells `meter` of them, once they are open."""
+        # what is in the folder, the caches' actor tells
+        return CacheMeters(
+            meter, self.stats, times=self.manager.times, sized_elsewhere=frozenset({ColdLayer.name})
+        )
+
+    def stats(self) -> Mapping[str, CacheStats]:
+        """What they did, by tier; nothing while they are closed."""
+        return self.manager.stats if self._is_open else {}
 
     def _open(self, folder: Path, hot: CacheConfig, cold: CacheConfig) -> None:
         writer = RemoteWriter(self._actors)
@@ -74,6 +92,7 @@ class ConnectedCaches:
 
     def close(self) -> None:
         """Let go of files."""
+        self._is_open = False
         if self._manager is not None:
             self._manager.close()
         if self._leases is not None:

@@ -11,13 +11,16 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import ray
 
 from actors import names
-from actors.caches.layer import DEFAULT_CONTROL, CacheControl
+from actors.caches.l3.remote import RemoteSemantic, spec_of
+from actors.caches.layer import DEFAULT_CONTROL, CacheControl, CacheStats
+from actors.caches.prewarming.switch import Prewarming
 from actors.caches.results import CachedResults
 from actors.caches.versions import PATIENCE_S, ModelVersions, TargetVersions
 from actors.control.spec import MOST_RUNS
@@ -85,6 +88,7 @@ class ConnectedEvaluator:
         self._runtimes: RemoteRuntimes | None = None
         self._versions = ModelVersions(lambda model: self._transport.version(model, PATIENCE_S))
         self._caches = ConnectedCaches(self.actors)
+        self._prewarming: Prewarming | None = None
         announcer = ControlAnnouncer(self.actors)
         observations = self.actors.outbox(names.POLICY, "report", every_s=_REPORT_S)
         state = self._policy_state(_START_PATIENCE_S)
@@ -114,18 +118,25 @@ class ConnectedEvaluator:
         )
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
+        self.meter.gather(self._caches.meters(self.meter).publish)
         self.meter.start()
         collect_less()
 
     def close(self) -> None:
         """End the threads of this process."""
         self._listener.stop()
+        if self._prewarming is not None:
+            self._prewarming.close()
         self.evaluator.cancel_all("the evaluator is shut down")
         self.delegation.close()
         self._caches.close()
         self._caller.close()
         self.meter.close()
         self.tracing.close()
+
+    def cache_stats(self) -> Mapping[str, CacheStats]:
+        """What the caches of this process did, by tier."""
+        return self._caches.stats()
 
     def _runners(self, current: Current) -> Mapping[str, Runner]:
         self._runtimes = RemoteRuntimes(self._caller, current, self._environ, self._clock)
@@ -141,13 +152,19 @@ class ConnectedEvaluator:
         )
 
     def _results(self, current: Current) -> CachedResults:
-        self._caches.open(current.rulebook.policy.settings)
-        return CachedResults(
+        settings = current.rulebook.policy.settings
+        self._caches.open(settings)
+        made = CachedResults(
             self._caches.manager,
             TargetVersions(current, self._versions),
             control=_cache_control,
             context=lambda target: _program_digest(current, target),
+            semantic=RemoteSemantic(self.actors, spec_of(self.actors, _START_PATIENCE_S)),
+            max_error=lambda: current.rulebook.policy.settings.caches.l3.max_error,
         )
+        self._prewarming = Prewarming(partial(setattr, made, "prewarmer"), run=_run_id, meter=self.meter)
+        self._prewarming.follow(settings.caches.prewarming)
+        return made
 
     def _remote_execution(self) -> RemoteExecution:
         assert self._runtimes is not None
@@ -186,6 +203,8 @@ class ConnectedEvaluator:
         elif event.data.get("number", self.delegation.number + 1) > self.delegation.number:
             self.delegation.follow(self._policy_state())
             self._follow_models()
+            if self._prewarming is not None:
+                self._prewarming.follow(self.delegation.holder.policy.settings.caches.prewarming)
 
     def _policy_state(self, timeout_s: float = 10.0) -> PolicyState:
         state: PolicyState = ray.get(self.actors.get(names.POLICY).state.remote(), timeout=timeout_s)
@@ -196,6 +215,12 @@ class ConnectedEvaluator:
         names_of = replicas(policy.settings, Path(policy.source).parent)
         self._transport.set_models(names_of)
         self._versions.follow(names_of)
+
+
+def _run_id() -> str | None:
+    """That of the run under way."""
+    active = active_run()
+    return None if active is None else active.request.run_id
 
 
 def _cache_control() -> CacheControl:

@@ -1,17 +1,25 @@
-"""The actor around a `ModelHost`, and the one place where Ray is told what a model needs."""
+"""The actor around a `ModelHost`, and the one place where Ray is told what a model needs.
+
+Ray counts cores; which ones they are is settled on each machine by `actors.models.cores`.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any, Final, Literal
 
 import ray
 
 from actors.garbage import collect_less
+from actors.models.cores import Cores
 from actors.models.host import ModelHost
+from actors.models.local_socket import LocalServer
 from actors.models.registry import ModelRegistry
 from policies.file.device import share_of
 from policies.file.schema import LocalModelEntry
+
+_log = logging.getLogger(__name__)
 
 #: group of threads that answer `cancel`, `stats`, `reload` and the like while all others wait for the model:
 #: `handle.stats.options(concurrency_group=CONTROL).remote()`
@@ -21,7 +29,7 @@ CALLS_AT_ONCE: Final = 64
 
 
 class ModelActor(ModelHost):
-    """A `ModelHost` whose batches are measured."""
+    """A `ModelHost` whose batches are measured, and which has cores of its own if the model is to have some."""
 
     def __init__(self, name: str, entry: LocalModelEntry, *, registry: ModelRegistry | None) -> None:
         from actors.telemetry import instruments, logs
@@ -35,12 +43,27 @@ class ModelActor(ModelHost):
             meter.record(instruments.BATCH_SIZE, {"model": name}, size)
             meter.record(instruments.MODEL_LATENCY, {"model": name}, took_s * 1000)
 
-        super().__init__(name, entry, registry=registry, queue_bound=entry.queue_bound, told=told)
+        super().__init__(
+            name, entry, registry=registry, queue_bound=entry.queue_bound, told=told, cores=Cores()
+        )
         collect_less()
+        self._local = _local_server(self)
 
     def process(self) -> int:
         """The id of its process."""
         return os.getpid()
+
+    def local_path(self) -> str | None:
+        """The path of the socket by which callers on this machine reach it; None: they cannot."""
+        return None if self._local is None else str(self._local.path)
+
+
+def _local_server(host: ModelHost) -> LocalServer | None:
+    try:
+        return LocalServer(host.infer)
+    except OSError as error:  # callers go by Ray
+        _log.warning("no local socket: %s: %s", error.filename or "it cannot be made", error.strerror)
+        return None
 
 
 def model_actor(

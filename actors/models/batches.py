@@ -9,7 +9,8 @@ bytes, each after its length:
 The head is a JSON array: how many items there are, their values, and a column for each plain field, which is an
 array with something for each item, or what all of them share. The values, arguments or answers, are those of
 all items one after the other. They stand in the head where JSON has what they are made of, scalars and
-keywords (`["error"]`); if not, they are one RTFS vector in the section for them.
+keywords (`["error"]`); if not, they are in the section for them: as `actors.models.vectors` writes them where
+all are vectors of floats, else as one RTFS vector.
 
 What is said of a function is the same for all its calls, so it is written once for a batch, its bytes are kept
 with it, and who reads the same bytes again gets the same object. All this is for speed: every delegated call
@@ -28,6 +29,8 @@ from types import NoneType
 from typing import Any, Final
 
 from actors.models.inference import FunctionFacts, InferenceRequest, InferenceResponse, Reply
+from actors.models.vectors import MAGIC as FLOAT_VECTORS
+from actors.models.vectors import are_float_vectors, decode_float_vectors, encode_float_vectors
 from policies.errors import TargetFailed
 from rtfs.errors import StorageError
 from rtfs.ir_codec import decode_value, encode_value
@@ -283,10 +286,14 @@ def _sealed(
     except (TypeError, ValueError) as error:
         raise StorageError("an option, or a count of use, is no text, number, true, false or nil") from error
     parts = [magic]
-    rest = b"" if is_plain else encode_value(Vector(values))
+    rest = b"" if is_plain else _section(values)
     for section in (head.encode("utf-8", "surrogatepass"), rest, *further):
         parts += _LENGTH.pack(len(section)), section
     return b"".join(parts)
+
+
+def _section(values: list[Value]) -> bytes:
+    return encode_float_vectors(values) if are_float_vectors(values) else encode_value(Vector(values))
 
 
 def _read(data: bytes, magic: bytes) -> tuple[int, list[Value], list[Any], list[bytes]]:
@@ -320,6 +327,8 @@ def _sections(data: bytes, at: int) -> list[bytes]:
 
 def _values(inline: Any, section: bytes) -> list[Value]:
     if inline is None:
+        if section.startswith(FLOAT_VECTORS):
+            return decode_float_vectors(section)
         vector = decode_value(section)
         if type(vector) is Vector:
             return list(vector)

@@ -9,6 +9,9 @@ first answer takes no longer than later ones; where that fails, the load has fai
 the old model in place. What is wrong is told in `problems` of the stats and in the log; requests get it as the
 reason of their failure. How requests wait and run is the matter of `actors.models.dispatch`. Nothing here knows
 of Ray.
+
+A model whose `device` names a number of threads has as many cores while it is loaded, if the owner of the
+process lets the host bind it: they are taken before the model makes its threads.
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from actors.models.batches import decode_requests, encode_replies
+from actors.models.cores import Cores
 from actors.models.dispatch import Dispatcher, close, copy, seconds
 from actors.models.errors import ModelError
 from actors.models.inference import InferenceRequest, Reply
 from actors.models.provider import ModelProvider, failure_of
 from actors.models.registry import ModelRegistry
 from policies.errors import TargetFailed
+from policies.file.device import share_of
 from policies.file.schema import LocalModelEntry
 
 _log = logging.getLogger(__name__)
@@ -75,6 +80,7 @@ class ModelHost:
         queue_bound: requests that may wait.
         clock: seconds that never go back.
         told: told of each batch: its size, and how many seconds it took.
+        cores: of this process, which the model has for itself; None: it is bound to none.
     """
 
     def __init__(
@@ -86,11 +92,13 @@ class ModelHost:
         queue_bound: int = QUEUE_BOUND,
         clock: Callable[[], float] = time.monotonic,
         told: Callable[[int, float], None] = lambda size, took_s: None,
+        cores: Cores | None = None,
     ) -> None:
         self._name = name
         self._entry = entry
         self._registry = registry or ModelRegistry()
         self._clock = clock
+        self._cores = cores
         self._dispatcher = Dispatcher(name, queue_bound, clock, told)
         #: held while a model is loaded, which may take long, and whenever one of the following changes
         self._loading = threading.RLock()
@@ -151,6 +159,7 @@ class ModelHost:
         with self._loading:
             self._failure = None
             self._put(None)
+            self._fit(None)
         return self.stats()
 
     def close(self) -> None:
@@ -173,6 +182,8 @@ class ModelHost:
         """How things are."""
         counts, model, failure = self._dispatcher.counts, self._model, self._failure
         problems = () if failure is None else (failure.detail,)
+        if self._cores is not None and self._cores.problem is not None:
+            problems = (*problems, self._cores.problem)
         return HostStats(
             model=self._name,
             state=self._state,
@@ -219,9 +230,18 @@ class ModelHost:
             return model
         _log.warning("%s: %s", self._name, failure.detail)
         self._failure = failure
+        self._fit(None if self._model is None else self._entry)
         return failure
 
+    def _fit(self, entry: LocalModelEntry | None) -> None:
+        """Have the cores that `entry` wants; None: none."""
+        if self._cores is not None:
+            self._cores.fit(None if entry is None else share_of(entry.device).threads)
+            if entry is not None and self._cores.problem is not None:
+                _log.warning("%s: %s", self._name, self._cores.problem)
+
     def _warm(self, entry: LocalModelEntry) -> ModelProvider:
+        self._fit(entry)
         model = self._registry.make(self._name, entry)
         try:
             model.load()

@@ -21,6 +21,27 @@ processes around them measure begins with `rtfs_`:
     rtfs_restarts_total{actor}                     counter    actors that were started anew
     rtfs_events_total{topic}                       counter    events that were published
     rtfs_subscribers{}                             gauge      those who listen to events
+    rtfs_cache_lookups_total{tier,result}          counter    look-ups in a cache; `result` is hit or miss
+    rtfs_cache_latency_ms{tier}                    histogram  time of a look-up; of those in memory and in the
+                                                              folder one in 16 is measured
+    rtfs_cache_entries{tier}                       gauge      entries of a cache
+    rtfs_cache_bytes{tier}                         gauge      what they take
+    rtfs_cache_evictions_total{tier}               counter    entries that had to go for want of room
+    rtfs_cache_expirations_total{tier}             counter    entries that were found expired
+    rtfs_cache_refused_total{tier}                 counter    answers that were not to be kept
+    rtfs_cache_damaged_total{tier}                 counter    entries that turned out damaged
+    rtfs_cache_failures_total{tier}                counter    times that something could not be read or written
+    rtfs_semantic_similarity{}                     histogram  likeness of a call and the earlier one whose
+                                                              answer was considered, whatever became of it
+    rtfs_semantic_verdicts_total{verdict}          counter    what L3 said of calls: served, verify, unknown;
+                                                              and of those verified, right or wrong
+    rtfs_semantic_error{figure}                    gauge      share of the answers by meaning that were verified
+                                                              and wrong; `figure` is estimate, or low or high,
+                                                              the bounds of its interval
+    rtfs_prewarming_calls_total{result}            counter    calls asked for before anybody made them:
+                                                              answered, known, failed, refused; and of their
+                                                              answers, used or wasted
+    rtfs_prewarming_cost_micro_usd_total{}         counter    money that they took
 
 Labels are names out of the policy and fixed words. Who asks (a tenant, a token) and what for (a ticket, a run,
 a function of a program) is no label: there is no end of them, and each would be a series for ever. Logs and
@@ -54,6 +75,20 @@ MODEL_LATENCY: Final = "rtfs_model_latency_ms"
 RESTARTS: Final = "rtfs_restarts_total"
 EVENTS: Final = "rtfs_events_total"
 SUBSCRIBERS: Final = "rtfs_subscribers"
+CACHE_LOOKUPS: Final = "rtfs_cache_lookups_total"
+CACHE_LATENCY: Final = "rtfs_cache_latency_ms"
+CACHE_ENTRIES: Final = "rtfs_cache_entries"
+CACHE_BYTES: Final = "rtfs_cache_bytes"
+CACHE_EVICTIONS: Final = "rtfs_cache_evictions_total"
+CACHE_EXPIRATIONS: Final = "rtfs_cache_expirations_total"
+CACHE_REFUSED: Final = "rtfs_cache_refused_total"
+CACHE_DAMAGED: Final = "rtfs_cache_damaged_total"
+CACHE_FAILURES: Final = "rtfs_cache_failures_total"
+SIMILARITY: Final = "rtfs_semantic_similarity"
+SEMANTIC_VERDICTS: Final = "rtfs_semantic_verdicts_total"
+SEMANTIC_ERROR: Final = "rtfs_semantic_error"
+PREWARMED: Final = "rtfs_prewarming_calls_total"
+PREWARMING_COST: Final = "rtfs_prewarming_cost_micro_usd_total"
 
 #: upper bounds of buckets, milliseconds: from a local call to a model that writes for a minute
 LATENCY_MS: Final = (
@@ -64,6 +99,13 @@ LATENCY_MS: Final = (
 SIZES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 #: upper bounds of buckets, milliseconds: a ticket may wait for hours until a target is back
 WAIT_MS: Final = (*LATENCY_MS, 300_000.0, 1_800_000.0, 7_200_000.0, 86_400_000.0)
+#: upper bounds of buckets, milliseconds: from a look into memory to another actor that embeds a text
+LOOK_MS: Final = (
+    *(0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5),
+    *(1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1_000.0),
+)
+#: upper bounds of buckets, cosine: what is served is near 1, where they are dense
+LIKENESS: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.99, 0.995, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +161,20 @@ def _rows() -> tuple[Instrument, ...]:
         counter(RESTARTS, ("actor",), "Actors that were started anew."),
         counter(EVENTS, ("topic",), "Events that were published."),
         gauge(SUBSCRIBERS, (), "Those who listen to events."),
+        counter(CACHE_LOOKUPS, ("tier", "result"), "Look-ups in a cache, by whether it knew the answer."),
+        histogram(CACHE_LATENCY, ("tier",), LOOK_MS, "Time of a look-up in a cache, milliseconds."),
+        gauge(CACHE_ENTRIES, ("tier",), "Entries of a cache."),
+        gauge(CACHE_BYTES, ("tier",), "Bytes that a cache takes."),
+        counter(CACHE_EVICTIONS, ("tier",), "Entries that had to go for want of room."),
+        counter(CACHE_EXPIRATIONS, ("tier",), "Entries that were found expired."),
+        counter(CACHE_REFUSED, ("tier",), "Answers that were not to be kept."),
+        counter(CACHE_DAMAGED, ("tier",), "Entries that turned out damaged."),
+        counter(CACHE_FAILURES, ("tier",), "Times that a cache could not be read or written."),
+        histogram(SIMILARITY, (), LIKENESS, "Likeness of a call and an earlier one, cosine."),
+        counter(SEMANTIC_VERDICTS, ("verdict",), "What was said of calls that mean the same as earlier ones."),
+        gauge(SEMANTIC_ERROR, ("figure",), "Share of verified answers by meaning that were wrong, 0 to 1."),
+        counter(PREWARMED, ("result",), "Calls asked for before anybody made them, and what became of them."),
+        counter(PREWARMING_COST, (), "Money spent on these calls, millionths of a US dollar."),
     )
 
 

@@ -86,6 +86,7 @@ class RayMeter(Aggregates):
         self._flush_s = flush_s
         #: what Ray was told of a counter so far
         self._told: dict[Series, float] = {}
+        self._gathered: list[Callable[[], None]] = []
         self._flushing = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtfs-meter", daemon=True)
@@ -102,6 +103,10 @@ class RayMeter(Aggregates):
     def start(self) -> None:
         """Begin to tell Ray. Once."""
         self._thread.start()
+
+    def gather(self, publish: Callable[[], None]) -> None:
+        """Have `publish` called on the meter's thread before each flush, to measure what it counted."""
+        self._gathered.append(publish)
 
     def close(self) -> None:
         """Tell the rest and stop. Safe to call twice."""
@@ -145,6 +150,8 @@ class RayMeter(Aggregates):
     def _run(self) -> None:
         while not self._stop.wait(self._flush_s):
             try:
+                for publish in self._gathered:
+                    publish()
                 self.flush()
             except Exception:  # Ray may be on its way down; measuring goes on, for whoever reads `/metrics`
                 _log.exception("measurements could not be handed on")

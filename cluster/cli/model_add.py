@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from cluster.cli.model_facts import LLAMA_MISSING, OF_LLAMA, has_llama, looked_over
 from policies.cli import files
@@ -21,6 +21,10 @@ from rtfs.cli.sources import STDIN
 if TYPE_CHECKING:
     from policies.file.policy import Policy
     from policies.file.schema import LocalModelEntry
+
+
+#: the kind of model that has no file
+NEEDS_NONE: Final = "echo"
 
 
 def parse(argv: Sequence[str]) -> Namespace:
@@ -35,7 +39,12 @@ def parse(argv: Sequence[str]) -> Namespace:
     )
     parser = common.Parser("models add", summary, examples)
     parser.add_argument("name", metavar="NAME", help="of the model; calls go to `local-NAME`")
-    parser.add_argument("path", metavar="PATH", help="of its file, or `minilm`")
+    parser.add_argument(
+        "path",
+        nargs="?",
+        metavar="PATH",
+        help=f"of its file, or `minilm`; a model of the kind `{NEEDS_NONE}` needs none",
+    )
     parser.add_argument(
         "--kind",
         **common.one_of(get_args(ModelKind.__value__)),
@@ -129,6 +138,9 @@ def _table(name: str, options: Namespace, file: Path) -> str:
     from policies.file.toml_out import toml_text
     from policies.file.validate_models import BUILT_IN, SUFFIXES, kind_of
 
+    if options.path is None and options.kind != NEEDS_NONE:
+        hint = f"only a model of the kind `{NEEDS_NONE}` needs none: `--kind {NEEDS_NONE}`"
+        raise UsageError("expected PATH, the file of the model, got none", hint=hint)
     given = {key: value for key, value in (("kind", options.kind), ("device", options.device)) if value}
     entry = LocalModelEntry(path=options.path, **given)
     is_built_in = options.path == BUILT_IN and options.kind is not None
@@ -141,6 +153,8 @@ def _table(name: str, options: Namespace, file: Path) -> str:
         looked_over(name, entry, os.environ)
     except ModelError as error:
         raise UsageError(str(error)) from None
+    if options.path is None:
+        return toml_text({"local_models": {name: given}})
     path = options.path if is_built_in else _from(file, options.path)
     row: dict[str, Any] = {"path": path, **given}
     if options.kind == SUFFIXES.get(Path(path).suffix):

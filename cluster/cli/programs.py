@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from argparse import Namespace
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from cluster.modules import modules_of
@@ -43,6 +45,26 @@ def add_program(parser: common.Parser) -> None:
     common.add_context(parser)
     common.add_limits(parser)
     common.add_path(parser)
+    _add_caches(parser)
+
+
+def _add_caches(parser: common.Parser) -> None:
+    """What the run wants of the caches of results."""
+    add = parser.add_argument_group("caches").add_argument
+    add("--no-cache", action="store_true", help="ask the targets, whatever is known; keep their answers")
+    add("--no-store", action="store_true", help="keep no answers")
+    add("--max-age", type=_seconds, metavar="SECONDS", help="take no answers that are older")
+
+
+def _seconds(text: str) -> float:
+    """A time from 0, as an option."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, at least 0, got `{text[:40]}`")
+    return seconds
 
 
 def asked(options: Namespace, console: Console) -> Asked:
@@ -58,6 +80,8 @@ def asked(options: Namespace, console: Console) -> Asked:
 
 def request_options(options: Namespace, what: Asked, console: Console) -> RequestOptions:
     """How a runtime is to run it. Raises UsageError."""
+    from actors.requests import CacheUse
+
     context, limits = _context(options, console)
     return {
         "args": what.args,
@@ -65,6 +89,7 @@ def request_options(options: Namespace, what: Asked, console: Console) -> Reques
         "source_name": what.source.name,
         "context": context,
         "limits": limits,
+        "cache": CacheUse(bypass=options.no_cache, no_store=options.no_store, max_age_s=options.max_age),
     }
 
 

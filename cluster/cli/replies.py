@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rtfs.cli.console import Console, Exit, exit_code_of, text_at_fault
 
 if TYPE_CHECKING:
-    from actors.requests import RunReply
+    from actors.requests import CallSummary, RunReply
     from rtfs.cli.sources import Source
 
 
@@ -27,6 +27,9 @@ def show_reply(
     fields: dict[str, Any] = {**(more or {}), **_about(reply)}
     if not console.json:
         _show_text(reply.output, console)
+        known = known_calls(reply.calls)
+        if known:
+            console.note(known)
     if reply.error is not None:
         if not console.json:
             text = text_at_fault(reply.error, source) if source is not None else None
@@ -40,6 +43,26 @@ def show_ticket(ticket_id: str, console: Console, more: Mapping[str, Any] | None
     if not console.json:
         console.say(ticket_id)
     return console.finish(Exit.VALUE, {**(more or {}), "ticket": ticket_id})
+
+
+def known_calls(calls: Sequence[CallSummary]) -> str:
+    """How many delegated calls caches answered, and what that saved; empty: none."""
+    from cluster.cli.cache_text import counted, money, working_time
+
+    by_tier: dict[str, int] = {}
+    for call in calls:
+        if call.tier is not None:
+            by_tier[call.tier] = by_tier.get(call.tier, 0) + call.calls
+    if not by_tier:
+        return ""
+    made = sum(call.calls for call in calls)
+    tiers = ", ".join(f"{tier} {number}" for tier, number in sorted(by_tier.items()))
+    saved_usd = sum(call.saved_usd for call in calls)
+    saved_ms = sum(call.saved_ms for call in calls)
+    return (
+        f"{sum(by_tier.values())} of {counted(made, 'delegated call')} known ({tiers}), "
+        f"which saved {money(saved_usd)} and {working_time(saved_ms)}"
+    )
 
 
 def _about(reply: RunReply) -> dict[str, Any]:

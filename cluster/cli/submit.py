@@ -125,6 +125,9 @@ def _passed_on(options: Namespace, address: str | None) -> list[str]:
         if value is not None:
             words.append(f"--{option}={value}")
     words += [f"--allow={each}" for each in options.allow]
+    words += [f"--{name}" for name in ("no-cache", "no-store") if getattr(options, name.replace("-", "_"))]
+    if options.max_age is not None:
+        words.append(f"--max-age={options.max_age}")
     return [*words, "--ticket"] if options.ticket else words
 
 

@@ -76,6 +76,19 @@ class TicketBody(_Request):
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
+class CacheBody(_Request):
+    """What the run wants of the caches of results; with the header `Cache-Control` the stricter counts."""
+
+    bypass: Annotated[
+        bool, Field(description="Targets are asked, whatever is known; their answers are kept.")
+    ] = False
+    no_store: Annotated[bool, Field(description="Nothing is kept.")] = False
+    max_age_s: (
+        Annotated[float, Field(ge=0, le=_LONGEST_MS / 1_000, description="Nothing older will do, seconds.")]
+        | None
+    ) = None
+
+
 class ProgramBody(_Request):
     """A program, and for whom and as what it runs."""
 
@@ -130,6 +143,7 @@ class EvaluateBody(ProgramBody):
         Field(description="`wait`, for tickets: queue until the target is back, not fall back to the body."),
     ] = "fallback"
     ticket: TicketBody | None = None
+    cache: CacheBody = CacheBody()
     hops: Annotated[int, Field(ge=0, le=MOST_HOPS, description="Clusters that it came through.")] = 0
 
 
@@ -160,7 +174,17 @@ class CallAnswer(_Answer):
     calls: int
     took_ms: float
     cost_usd: float
-    confidence: float | None
+    confidence: Annotated[float | None, Field(description="Mean confidence of the answers, 0 to 1.")]
+    answer: Annotated[
+        str | None,
+        Field(description="What all were answered, of a function that returns an enum of a few values."),
+    ]
+    tier: Annotated[str | None, Field(description="The cache that knew the answers.")]
+    oldest_s: float | None
+    similarity: float | None
+    error_bound: float | None
+    saved_usd: float
+    saved_ms: float
 
 
 class ErrorAnswer(BaseModel):

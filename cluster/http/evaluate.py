@@ -10,6 +10,7 @@ from actors.requests import RunReply, RunRequest
 from actors.service import SubmitOptions
 from cluster.http.answers import LONG_CHARS, run_answer, ticket_answer
 from cluster.http.bodies import EvaluateBody, ExplainBody
+from cluster.http.caching import HEADER, STATUS_HEADER, cache_status
 from cluster.http.problems import Problem
 from cluster.http.reading import expect_type, read_model
 from cluster.http.translate import explain_request, run_request, submit_options
@@ -37,19 +38,28 @@ async def evaluate(exchange: Exchange) -> None:
         raise reply.error
     if reply.status != "completed":
         raise Problem("program-error", f"the run ended as `{reply.status}`")
-    await answer_reply(exchange, reply)
+    await answer_reply(exchange, reply, bypassed=request.cache.bypass)
 
 
 def _read(exchange: Exchange, data: bytes) -> tuple[RunRequest, SubmitOptions | None]:
     """What is asked for; the options are those of a ticket, None if none is wanted."""
     body = read_model(EvaluateBody, data)
     caller = exchange.api.guard.narrowed(exchange.caller, body)
-    request = run_request(body, caller, exchange.api.settings.most_limits, exchange.header(b"traceparent"))
+    request = run_request(
+        body,
+        caller,
+        exchange.api.settings.most_limits,
+        exchange.header(b"traceparent"),
+        exchange.headers(HEADER),
+    )
     return request, submit_options(body.ticket) if body.mode == "async" else None
 
 
-async def answer_reply(exchange: Exchange, reply: RunReply) -> None:
+async def answer_reply(exchange: Exchange, reply: RunReply, *, bypassed: bool = False) -> None:
     """Send what became of a run.
+
+    Args:
+        bypassed: whether the run wanted nothing that is known.
 
     Raises:
         Problem: it is too large.
@@ -59,7 +69,9 @@ async def answer_reply(exchange: Exchange, reply: RunReply) -> None:
     if size > most:
         detail = f"value and output have {size} characters, at most {most} are sent; return less"
         raise Problem("answer-too-large", detail)
-    await exchange.answer(200, await _aside(size > LONG_CHARS, run_answer, reply))
+    status = cache_status(reply.calls, bypassed=bypassed)
+    headers = () if status is None else ((STATUS_HEADER, status),)
+    await exchange.answer(200, await _aside(size > LONG_CHARS, run_answer, reply), headers=headers)
 
 
 async def explain(exchange: Exchange) -> None:

@@ -23,6 +23,10 @@ EVALUATE: Final[dict[str, Any]] = {
         "level": "pure",
         "limits": {"deadline_ms": 2000, "allocation_bytes": 67108864},
     },
+    "fresh": {
+        "source": "(* 6 7)",
+        "cache": {"max_age_s": 60, "no_store": True},
+    },
     "ticket": {
         "source": "(reduce + 0 (range 1000))",
         "mode": "async",

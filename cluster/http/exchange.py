@@ -115,6 +115,12 @@ class Exchange:
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def headers(self, name: bytes) -> str | None:
+        """All headers of this name as one, with commas between (RFC 9110, section 5.3)."""
+        if name not in self._headers:
+            return None
+        return b", ".join(value for each, value in self._scope["headers"] if each == name).decode("latin-1")
+
     def count(self, name: bytes) -> int:
         """How many headers have this name."""
         return sum(1 for each, _ in self._scope["headers"] if each == name)

@@ -18,6 +18,7 @@ from rtfs.version import VERSION
 
 _REF: Final = "#/components/schemas/{model}"
 _HEADERS: Final = {
+    "Cache-Status": "Whether caches answered the run's delegated calls (RFC 9211); only where it made some.",
     "ETag": "The number of the policy, in quotes.",
     "Location": "Where the ticket is.",
     "Retry-After": "Seconds after which it is worth asking again.",

@@ -45,6 +45,14 @@ _IF_MATCH: Final = Parameter(
     schema={"type": "string"},
     place="header",
 )
+_CACHE_CONTROL: Final = Parameter(
+    name="Cache-Control",
+    text="What the run wants of the caches of results: `no-cache` (ask the targets), `no-store` (keep nothing), "
+    "`max-age=60` (nothing older). Other directives are ignored.",
+    schema={"type": "string"},
+    place="header",
+    example="max-age=60",
+)
 _LAST_EVENT: Final = Parameter(
     name="Last-Event-ID",
     text="Taken, and not needed: a stream begins with how things stand.",
@@ -63,10 +71,13 @@ OPERATIONS: Final = (
         who="caller",
         summary="Run a program",
         text='The answer has its value. With `"mode": "async"` it has a ticket, and the program is queued.',
+        parameters=(_CACHE_CONTROL,),
         bodies={"application/json": bodies.EvaluateBody},
         examples=examples.EVALUATE,
         answers=(
-            Answer(status=200, text="It ran to its end.", model=bodies.RunAnswer),
+            Answer(
+                status=200, text="It ran to its end.", model=bodies.RunAnswer, headers=("Cache-Status",)
+            ),
             Answer(status=202, text="It is queued.", model=bodies.TicketAnswer, headers=("Location",)),
         ),
         problems=(
@@ -121,7 +132,7 @@ OPERATIONS: Final = (
         text="200 with any end, a failed one too: `status` and `error` say which.",
         parameters=(_WAIT,),
         answers=(
-            Answer(status=200, text="It has ended.", model=bodies.RunAnswer),
+            Answer(status=200, text="It has ended.", model=bodies.RunAnswer, headers=("Cache-Status",)),
             Answer(
                 status=202, text="It has not ended yet.", model=bodies.TicketAnswer, headers=("Retry-After",)
             ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.remote.data_text import read_value
 from actors.requests import DEFAULT_CAPABILITIES, DEFAULT_LIMITS, Call, RunRequest
 from actors.service import SubmitOptions
+from cluster.http.caching import cache_use
 from cluster.http.problems import Problem
 from rtfs import errors
 from rtfs.convert import from_python
@@ -28,15 +29,22 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 _NO_TICKET: Final = SubmitOptions()
 
 
-def run_request(body: EvaluateBody, caller: Caller, most: Limits, traceparent: str | None) -> RunRequest:
+def run_request(
+    body: EvaluateBody,
+    caller: Caller,
+    most: Limits,
+    traceparent: str | None,
+    cache_control: str | None = None,
+) -> RunRequest:
     """The run that `body` asks for.
 
     Args:
         caller: narrowed to what the body wants.
         most: that limits may be.
+        cache_control: the header of that name.
 
     Raises:
-        Problem: a value is none, a name cannot be written, or a limit is beyond `most`.
+        Problem: a value is none, a name cannot be written, a limit is beyond `most`, or a header is malformed.
     """
     is_async = body.mode == "async"
     if not is_async and body.ticket is not None:
@@ -58,6 +66,7 @@ def run_request(body: EvaluateBody, caller: Caller, most: Limits, traceparent: s
         ticket_id=None if body.ticket is None else body.ticket.id,
         traceparent=traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None,
         hops=body.hops,
+        cache=cache_use(body.cache, cache_control),
     )
 
 

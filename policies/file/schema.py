@@ -216,6 +216,16 @@ class MeaningTable(CacheTable):
     max_error: Annotated[float, Field(gt=0, le=0.5)] = 0.01  # share of its answers that may be wrong
 
 
+class PrewarmingTable(Table):
+    """`[delegation.caches.prewarming]`: calls that are likely to come are asked beforehand. Off by default."""
+
+    enabled: bool = False
+    targets: Globs = ()  # only these are asked beforehand
+    min_probability: Annotated[float, Field(gt=0, le=1)] = 0.5  # that the call comes
+    max_calls_per_minute: Annotated[int, Field(ge=1, le=60_000)] = 30  # of each process
+    max_usd_per_hour: NotNegative = 0.0  # of each process; 0: only what costs nothing
+
+
 class Caches(Table):
     """`[delegation.caches]`."""
 
@@ -223,6 +233,7 @@ class Caches(Table):
     l2: CacheTable = CacheTable(size=100_000)
     l3: MeaningTable = MeaningTable()
     l4: CacheTable = CacheTable()
+    prewarming: PrewarmingTable = PrewarmingTable()
 
 
 class PrivacyLabel(Table):

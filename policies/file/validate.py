@@ -42,7 +42,7 @@ def check(settings: Delegation, places: Places, environ: Mapping[str, str] | Non
     )
     checks = (
         _keys, _mentions, _remote_rtfs, _target_globs, _chains, validate_providers.check, validate_models.check,
-        _routes, _sources, _budgets, _causes, _learning,
+        _routes, _sources, _budgets, _causes, _learning, _prewarming,
     )  # fmt: skip
     found = [problem for one in checks for problem in one(what)]
     return found + validate_rules.check(settings, places, what.served)
@@ -137,6 +137,7 @@ def _globs_over_targets(settings: Delegation) -> Iterator[tuple[KeyPath, str]]:
     for label, entry in security.privacy.items():
         yield from each((TOP, "security", "privacy", label, "allow"), entry.allow)
     yield from each((TOP, "security", "unknown_label_allow"), security.unknown_label_allow)
+    yield from each((TOP, "caches", "prewarming", "targets"), settings.caches.prewarming.targets)
     for glob in security.require:
         yield (TOP, "security", "require", glob), glob
 
@@ -232,6 +233,15 @@ def _causes(what: Checked) -> Iterator[PolicyProblem]:
         hint = f"did you mean `{near}`?" if near else f"known are {', '.join(sorted(COOL_DOWN_S))}"
         path = (TOP, "health", "cool_down_s", cause)
         yield what.places.problem("unknown-cause", path, f"no call fails for the cause `{cause}`", hint=hint)
+
+
+def _prewarming(what: Checked) -> Iterator[PolicyProblem]:
+    prewarming = what.settings.caches.prewarming
+    if prewarming.enabled and not prewarming.targets:
+        message = "no target is named that may be asked beforehand"
+        path = (TOP, "caches", "prewarming", "enabled")
+        hint = 'name some, `targets = ["local-*"]`'
+        yield what.places.problem("no-effect", path, message, hint=hint, severity="warning")
 
 
 def _learning(what: Checked) -> Iterator[PolicyProblem]:

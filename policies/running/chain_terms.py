@@ -12,6 +12,7 @@ from policies.rules.cache_wish import cache_wish
 from policies.rules.candidates import cost_bound
 from policies.rules.rulebook import Rulebook
 from policies.running.chain import Step
+from policies.running.closed_answers import closed_answers
 from policies.running.outdated import as_judged
 from policies.running.results import Keeping
 from policies.running.services import Services
@@ -41,6 +42,8 @@ class Terms:
         self.services = services
         self.call = call
         self.plan = plan
+        #: what the function can answer, if that is one of a few values; None: anything
+        self.answers = closed_answers(call.facts.function)
         #: rulebook, and the call as it may judge it; first the one under which the call was described
         self._described = described
         self._judged = (described, call)

@@ -3,7 +3,8 @@
 Before each try of a target, in this order: the hard rules, against the rulebook and the world as they are now;
 the effects that the run's context permits; whether the answer is known already; a runner for the target; money,
 reserved out of every purse that pays; the target's circuit breaker. Whatever says no, the chain goes on to the
-next target. After the try the money is settled and the breaker told, however it ended.
+next target; but where money alone is against a target, what it said before may be given. After the try the
+money is settled and the breaker told, however it ended.
 
 What a try did cost is what its runner says. Where nobody can say (the runner broke, or the run was stopped in
 the middle), what was reserved counts as spent.
@@ -12,15 +13,19 @@ the middle), what was reserved counts as spent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from math import isfinite
 from types import FunctionType
 from typing import Final
 
 from policies.errors import NotSent, TargetFailed
+from policies.rules.candidates import cost_bound
 from policies.rules.purses import purses_for
 from policies.running import observe
 from policies.running.chain import Chain, Event, Failed, Give, Refused, RunBody, Succeeded, Try, time_for_chain
 from policies.running.chain_terms import Terms, price_of
+from policies.running.closed_answers import answer_text
 from policies.running.health import CAUSES
 from policies.running.ledger import Refused as NoMoney
 from policies.running.ledger import Reservation
@@ -49,8 +54,11 @@ def stub(terms: Terms, body: Callable[..., Value]) -> FunctionType:
     def delegated(*args: Value) -> Value:
         if len(args) < least or (most is not None and len(args) > most):
             raise arity_error(body, len(args))
-        answer = DelegatedCall(terms, args).run()
-        return body(*args) if answer is None else answer.value
+        call = DelegatedCall(terms, args)
+        answer = call.run()
+        if answer is not None:
+            return answer.value
+        return body(*args) if terms.answers is None else call.answered_by_body(body)
 
     delegated.__name__ = body.__name__
     return delegated  # type: ignore[return-value]  # every function that `def` makes is a FunctionType
@@ -66,6 +74,8 @@ class DelegatedCall:
         self._plan = terms.plan
         self._args = args
         self._run = _run_under_way()
+        #: what the audit is not told yet
+        self._untold: CallRecord | None = None
 
     def run(self) -> Give | None:
         """The answer; None: the function's own body is to be run.
@@ -98,8 +108,25 @@ class DelegatedCall:
         if isinstance(end, Give):
             return end
         if services.before_body is not None and not end.planned:
-            services.before_body(self._call.fn_symbol, chain.history)
+            try:
+                services.before_body(self._call.fn_symbol, chain.history)
+            except BaseException:
+                self._audit(None)
+                raise
         return None
+
+    def answered_by_body(self, body: Callable[..., Value]) -> Value:
+        """The answer of the function's own body, after a `run` that came to none; the audit is told of it.
+
+        Raises:
+            RtfsError: whatever the body raises.
+        """
+        value: Value = None
+        try:
+            value = body(*self._args)
+        finally:
+            self._audit(value)
+        return value
 
     def _follow(self, chain: Chain) -> Give | RunBody:
         """Carry out what the chain says until it is over."""
@@ -131,23 +158,28 @@ class DelegatedCall:
         """Try a target, unless something forbids it."""
         services, target = self._services, trial.target
         rulebook, world = services.current.rulebook, services.world_now()
+        ask: Callable[[], Event] = partial(self._ask, chain, trial)
         veto = rulebook.veto(self._terms.call_under(rulebook), target, world)
         if veto is not None:
-            return Refused(by=veto.hard or "policy", reason=veto.reason)
+            refused = Refused(by=veto.hard or "policy", reason=veto.reason)
+            if veto.hard != "budget":  # the last of the hard rules; what is known already costs nothing
+                return refused
+            ask = partial(_told, refused)
         effect = self._refused_effect(target)
         if effect is not None:
             return Refused(by="effect", reason=f"the context does not permit the effect `{effect}`")
         keeping = self._terms.now().keeping.get(target)
         if services.results is None or keeping is None:
-            return self._ask(chain, trial)
+            return ask()
         question = Question(
             call=self._terms.call_under(rulebook),
             args=self._args,
             target=target,
             keeping=keeping,
             timeout_s=trial.timeout_s,
+            again=partial(CallAgain, self._terms, self._args, target),
         )
-        return services.results.answer(question, lambda: self._ask(chain, trial))
+        return services.results.answer(question, ask)
 
     def _ask(self, chain: Chain, trial: Try) -> Event:
         """Try a target that the hard rules permit."""
@@ -295,20 +327,61 @@ class DelegatedCall:
                 services.meter.count(observe.SAVED, {"target": target_name(answered_by)}, known.saved)
         name = target_name(plan.target if answered_by is None else answered_by)
         services.meter.count(observe.CALLS, {"target": name, "result": result})
-        if services.audit is not None:
-            services.audit(
-                CallRecord(
-                    fn_symbol=self._call.fn_symbol,
-                    plan=plan,
-                    facts=self._call.facts.runtime,
-                    history=chain.history,
-                    answered_by=answered_by,
-                    reason="it was broken off" if end is None else end.reason,
-                    spent=chain.spent,
-                    at=services.clock.wall(),
-                    took_ms=took_ms,
-                )
-            )
+        if services.audit is None:
+            return
+        self._untold = CallRecord(
+            fn_symbol=self._call.fn_symbol,
+            plan=plan,
+            facts=self._call.facts.runtime,
+            history=chain.history,
+            answered_by=answered_by,
+            reason="it was broken off" if end is None else end.reason,
+            spent=chain.spent,
+            at=services.clock.wall(),
+            took_ms=took_ms,
+        )
+        if self._terms.answers is None or not isinstance(end, RunBody):
+            self._audit(end.value if isinstance(end, Give) else None)
+
+    def _audit(self, value: Value) -> None:
+        """Tell the audit of the call, and what was answered if that can be but one of a few values."""
+        record, self._untold = self._untold, None
+        if self._services.audit is None or record is None:
+            return
+        answers = self._terms.answers
+        answer = None if answers is None else answer_text(answers, value)
+        self._services.audit(record if answer is None else replace(record, answer=answer))
+
+
+class CallAgain:
+    """`policies.running.results.Again`: one try of one target, of which no run and no audit is told."""
+
+    def __init__(self, terms: Terms, args: tuple[Value, ...], target: ExecTarget) -> None:
+        self._terms = terms
+        self._args = args
+        self._target = target
+
+    @property
+    def price(self) -> MicroUsd | None:
+        """What it may cost now; None: nobody says."""
+        services = self._terms.services
+        candidate = services.current.rulebook.find(self._target)
+        bound = None if candidate is None else cost_bound(candidate, services.world_now())
+        return None if bound is None else micro_usd(bound)
+
+    def ask(self, most: MicroUsd) -> Event:
+        """Make the call. Raises RtfsError as `Again.ask`."""
+        terms, now = self._terms.now(), self._terms.services.clock.monotonic()
+        chain = Chain(
+            [step for step in terms.steps if step.target == self._target],
+            now=now,
+            timeout_s=time_for_chain(terms.timeout_s, None),
+            max_cost=most if terms.max_cost is None else min(most, terms.max_cost),
+        )
+        trial = chain.start(now)
+        if not isinstance(trial, Try):
+            return Refused(by="chain", reason="".join(map(str, chain.history)) or "it is no target now")
+        return DelegatedCall(self._terms, self._args)._attempt(chain, trial)
 
 
 class _Books:
@@ -346,6 +419,10 @@ class _Books:
         self.settle(None)
         if not self._told:
             self._services.health.abandoned(self._name, self._services.clock.wall())
+
+
+def _told(event: Event) -> Event:
+    return event
 
 
 def _answered_by(end: Give | RunBody) -> ExecTarget:

@@ -14,6 +14,7 @@ from policies.context import CallContext
 from policies.plan import CacheTier
 from policies.rules.cache_wish import CacheWish
 from policies.running.chain import Event
+from policies.world import MicroUsd
 from rtfs.delegation import ExecTarget
 from rtfs.values import Value
 
@@ -37,6 +38,27 @@ class Question:
     keeping: Keeping
     #: time that the answer may take, seconds
     timeout_s: float
+    #: makes it possible to ask once more, later; None: it is not
+    again: Callable[[], Again] | None = None
+
+
+class Again(Protocol):
+    """A call that may be made once more, outside the run that made it, so that its answer is known.
+
+    Whatever stands between a call and its target stands here, too: the hard rules as they are then, money out
+    of the same purses, the circuit breaker. The effects that the run permits were asked when it made the call.
+    """
+
+    @property
+    def price(self) -> MicroUsd | None:
+        """What it may cost now; None: nobody says."""
+
+    def ask(self, most: MicroUsd) -> Event:
+        """Make the call to this target, and to no other of its chain. For `most` money.
+
+        Raises:
+            RtfsError: the target ran the function, which failed.
+        """
 
 
 class Results(Protocol):

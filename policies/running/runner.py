@@ -107,6 +107,9 @@ class CallRecord:
     #: seconds since the epoch
     at: float
     took_ms: float
+    #: what was answered, as text, of a function that can answer only a few values; None: it can answer others,
+    #: or nobody answered
+    answer: str | None = None
 
 
 def known_of(history: tuple[Attempt, ...], answered_by: ExecTarget | None) -> Known | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.request_options import RequestOptions, request_for
-from actors.requests import DEFAULT_CAPABILITIES, DEFAULT_LIMITS, Call, RunRequest
+from actors.requests import DEFAULT_CAPABILITIES, DEFAULT_LIMITS, CacheUse, Call, RunRequest
 from rtfs.run import Limits
 from rtfs.runtime_facts import RuntimeFacts
 from rtfs.security import RuntimeContext
@@ -35,6 +35,10 @@ OPTIONS: list[tuple[RequestOptions, dict[str, Any]]] = [
     ({"source_name": "plan.rtfs"}, {"source_name": "plan.rtfs"}),
     ({"on_target_down": "wait"}, {"on_target_down": "wait"}),
     ({"ticket_id": "t"}, {"ticket_id": "t"}),
+    (
+        {"cache": CacheUse(bypass=True, no_store=True, max_age_s=1.5)},
+        {"cache": CacheUse(bypass=True, no_store=True, max_age_s=1.5)},
+    ),
 ]
 
 

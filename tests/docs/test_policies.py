@@ -27,7 +27,8 @@ TABLES: dict[str, tuple[type[BaseModel], type[BaseModel] | None]] = {
     "`cache`": (schema.RuleCache, None),
     "`[delegation.health]`": (schema.Health, None),
     "`[delegation.budgets.NAME]`": (schema.Budget, None),
-    "`[delegation.caches.l1]` … `[delegation.caches.l4]`": (schema.CacheTable, None),
+    "`[delegation.caches.l1]` … `[delegation.caches.l4]`": (schema.MeaningTable, None),
+    "`[delegation.caches.prewarming]`": (schema.PrewarmingTable, None),
     "`[delegation.security]`": (schema.Security, None),
     "`[delegation.security.privacy.LABEL]`": (schema.PrivacyLabel, None),
     "`[delegation.learning]`": (schema.Learning, None),
@@ -72,7 +73,7 @@ def test_every_table_of_the_schema_has_a_heading() -> None:
     }
     shown = {model for model, _ in TABLES.values()}
     assert models - shown == {
-        schema.TargetFacts, schema.Sampling, schema.ReplicaRange, schema.Caches, schema.PolicyFile,
+        schema.TargetFacts, schema.Sampling, schema.ReplicaRange, schema.Caches, schema.CacheTable, schema.PolicyFile,
     }  # fmt: skip
 
 

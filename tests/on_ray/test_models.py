@@ -20,6 +20,10 @@ from tiny_gguf import Tiny, write_tiny, write_truncated
 
 from actors import Runtime
 from actors.models.actor import CONTROL
+from actors.models.batches import decode_replies, encode_requests
+from actors.models.inference import FunctionFacts, InferenceRequest, InferenceResponse
+from actors.ray_calls import Actors, ModelTransport
+from policies.errors import TargetFailed
 
 pytest.importorskip("llama_cpp", reason="llama.cpp is not installed")
 
@@ -133,6 +137,31 @@ def test_a_model_that_dies_takes_no_evaluator_with_it(modelled: Runtime) -> None
     assert modelled.run(source).status == "completed"  # by the model or by the body
     until(lambda: answered_by(modelled, source)[1] == {"local-tiny"})
     assert process_of(modelled, name) != old
+
+
+def test_single_calls_take_the_socket_and_find_an_actor_that_is_back(modelled: Runtime) -> None:
+    name = next(part for part in modelled.status().parts if part.startswith("model-near"))
+    asked = InferenceRequest(FunctionFacts(symbol="near-by", return_type="[:vector float]"), ("a sentence",))
+    actors = Actors(modelled.spec.namespace)
+    transport = ModelTransport(actors)
+
+    def answer() -> Any:
+        found = transport.exchange(name, encode_requests([asked]), 30.0)
+        return found if isinstance(found, TargetFailed) else decode_replies(found)[0]
+
+    def by_socket_alone() -> Any:
+        transport._actors = Actors("nowhere")  # by Ray nothing is found
+        try:
+            return answer()
+        finally:
+            transport._actors = actors
+
+    first = answer()
+    until(lambda: isinstance(by_socket_alone(), InferenceResponse))
+    assert by_socket_alone().value == first.value
+    os.kill(process_of(modelled, name), signal.SIGKILL)
+    until(lambda: isinstance(answer(), InferenceResponse))
+    until(lambda: isinstance(by_socket_alone(), InferenceResponse))
 
 
 def process_of(runtime: Runtime, name: str) -> int:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from actors.caches.disk.victims import MOST_USES, Victims
 from actors.caches.l2 import rows
 from actors.caches.l2.rows import Databases, Place, Record, State
 from actors.caches.layer import CacheConfig, Origin
-from policies.file.schema import Eviction
-
-#: entries that are looked at for one that goes: of so many, the worst is about the worst of all
-SAMPLE: Final = 16
 
 
 class Put(NamedTuple):
@@ -57,7 +54,7 @@ class Change:
         self._dbs = databases
         self._origins = origins
         self._now_us = now_us
-        self._random = random
+        self._victims = Victims(txn, databases.order, databases.expiry, random, rows.PLACE_BYTES)
         self._next_number = state.next_number
         self._next_value = state.next_value
         self._next_origin = state.next_origin
@@ -141,7 +138,7 @@ class Change:
         number = rows.NUMBER.pack(record.number)
         place = rows.read_place(self._txn.get(number, default=b"", db=self._dbs.order))
         if place is not None:
-            used = place._replace(used_s=self._now_us // 1_000_000, uses=min(place.uses + 1, 0xFFFFFFFF))
+            used = place._replace(used_s=self._now_us // 1_000_000, uses=min(place.uses + 1, MOST_USES))
             self._txn.put(number, used.packed(), db=self._dbs.order)
 
     def remove_if_damaged(self, key: bytes) -> bool:
@@ -178,24 +175,21 @@ class Change:
     def expire(self, most: int) -> int:
         """Forget at most `most` entries that have expired; how many."""
         gone = 0
-        end = rows.EXPIRY.pack(self._now_us, 0)
         for _ in range(most):
-            cursor = self._txn.cursor(self._dbs.expiry)
-            if not cursor.first() or (key := cursor.key()) >= end:
+            number = self._victims.expired(self._now_us)
+            if number is None:
                 break
-            cursor.delete()
-            gone += self._remove_number(rows.NUMBER.pack(rows.EXPIRY.unpack(key)[1]))
+            gone += self._remove_number(number)
         self.expired += gone
         return gone
 
     def make_room(self, config: CacheConfig, entries: int, nbytes: int) -> None:
         """Have entries go until there is room for so many more."""
         most_entries, most_bytes = config.size_entries, config.size_bytes
-        next_one = _NEXT[config.eviction]
         while (most_entries is not None and self.entries + entries > most_entries) or (
             most_bytes is not None and self._nbytes + nbytes > most_bytes
         ):
-            number = next_one(self)
+            number = self._victims.next(config.eviction, self._next_number)
             if number is None:
                 return
             self.evicted += self._remove_number(number)
@@ -211,46 +205,6 @@ class Change:
         # what is damaged goes too; an entry of that key with another number came after this one
         is_meant = record is None or rows.NUMBER.pack(record.number) == number
         return is_meant and self.remove(place.key)
-
-    def _first(self) -> bytes | None:
-        cursor = self._txn.cursor(self._dbs.order)
-        return cursor.key() if cursor.first() else None
-
-    def _first_to_expire(self) -> bytes | None:
-        cursor = self._txn.cursor(self._dbs.expiry)
-        if not cursor.first():
-            return None
-        number = rows.NUMBER.pack(rows.EXPIRY.unpack(cursor.key())[1])
-        cursor.delete()
-        return number
-
-    def _any(self) -> bytes | None:
-        return next((number for number, _ in self._sampled(1)), None)
-
-    def _least(self, rank: Callable[[Place], tuple[int, ...]]) -> bytes | None:
-        """Of a sample, the number of the one with the lowest rank."""
-        worst: tuple[tuple[int, ...], bytes] | None = None
-        for number, row in self._sampled(SAMPLE):
-            place = rows.read_place(row)
-            if place is None:
-                return number
-            found = (*rank(place), *number), number
-            worst = found if worst is None else min(worst, found)
-        return None if worst is None else worst[1]
-
-    def _sampled(self, size: int) -> Iterator[tuple[bytes, bytes]]:
-        """Rows of the order: all if there are no more than that, else by chance, perhaps some twice."""
-        cursor = self._txn.cursor(self._dbs.order)
-        if self._txn.stat(self._dbs.order)["entries"] <= size:
-            yield from cursor
-            return
-        if not cursor.first():
-            return
-        first = rows.NUMBER.unpack(cursor.key())[0]
-        for _ in range(size):
-            number = self._random.randrange(first, self._next_number)
-            if cursor.set_range(rows.NUMBER.pack(number)) or cursor.last():
-                yield cursor.item()
 
     # ------------------------------------------------------------ values and origins
 
@@ -291,13 +245,3 @@ class Change:
             self._next_origin += 1
             self._txn.put(rows.ORIGIN_NUMBER.pack(known), rows.write_origin(origin), db=self._dbs.origins)
         return known
-
-
-#: the number of the entry to go next, by eviction
-_NEXT: Final[Mapping[Eviction, Callable[[Change], bytes | None]]] = {
-    "lru": lambda change: change._least(lambda place: (place.used_s,)),
-    "lfu": lambda change: change._least(lambda place: (place.uses, place.used_s)),
-    "fifo": Change._first,
-    "random": Change._any,
-    "ttl": Change._first_to_expire,
-}

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import lmdb
 
 from actors.caches.clock import SLACK_US, SteadyClock
+from actors.caches.disk.environment import Environment, Opened, join, leave
 from actors.caches.errors import StoreError
 from actors.caches.l2 import rows
-from actors.caches.l2.environment import Environment, Opened, join, leave
 from actors.caches.l2.epoch import Epoch
 from actors.caches.l2.payload import Damaged, read_stored
 from actors.caches.l2.rows import RECORD_BYTES, Record
@@ -65,7 +65,7 @@ class L2Reader:
         self.damaged: set[bytes] = set()
         #: times that something could not be read
         self.failures = 0
-        self._environment: Environment = join(folder)
+        self._environment: Environment[rows.Databases] = join(folder, rows.SCHEMA)
         try:
             self.epoch = Epoch(folder)
         except StoreError:
@@ -126,7 +126,7 @@ class L2Reader:
 
     # ------------------------------------------------------------ with `reading` held
 
-    def _usable(self) -> Opened:
+    def _usable(self) -> Opened[rows.Databases]:
         """What is open; now and then after a look whether it still is what it should be."""
         if time.monotonic() >= self._follow_at:
             self._follow()
@@ -148,7 +148,7 @@ class L2Reader:
         self._follow_at = time.monotonic() + FOLLOW_S
         self._rest_until = 0.0
 
-    def _begin(self, opened: Opened, *, buffers: bool = False) -> Any:
+    def _begin(self, opened: Opened[rows.Databases], *, buffers: bool = False) -> Any:
         """A read transaction; if the writer has made the map larger, so does this process."""
         env = opened.env
         try:
@@ -159,7 +159,7 @@ class L2Reader:
             env.reader_check()
         return env.begin(buffers=True) if buffers else env.begin()
 
-    def _found(self, opened: Opened, key: bytes) -> _Found | None:
+    def _found(self, opened: Opened[rows.Databases], key: bytes) -> _Found | None:
         epoch = self.epoch.get()
         databases = opened.databases
         with self._begin(opened, buffers=True) as txn:
@@ -189,7 +189,7 @@ class L2Reader:
         if len(self.damaged) < _MOST_DAMAGED:
             self.damaged.add(key)
 
-    def _listed(self, txn: Any, opened: Opened, which: Which, limit: int) -> Iterator[Entry]:
+    def _listed(self, txn: Any, opened: Opened[rows.Databases], which: Which, limit: int) -> Iterator[Entry]:
         now_us, databases = self.clock.now_us(), opened.databases
         left = limit
         for number in candidates(txn, databases, which):
@@ -241,7 +241,7 @@ def _duplicates(txn: Any, database: lmdb._Database, key: bytes) -> Iterator[byte
         yield from cursor.iternext_dup()
 
 
-def _origin(txn: Any, opened: Opened, number: int) -> Origin | None:
+def _origin(txn: Any, opened: Opened[rows.Databases], number: int) -> Origin | None:
     known = opened.origins.get(number)
     if known is None:
         row = txn.get(rows.ORIGIN_NUMBER.pack(number), db=opened.databases.origins)

@@ -20,31 +20,27 @@ A stored value is what `encode_value` wrote, compressed by zstd where that is sh
 
 from __future__ import annotations
 
-import errno
 import json
 from hashlib import blake2b
 from math import nan
-from pathlib import Path
 from struct import Struct
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import lmdb
 
-from actors.caches.errors import StoreDamaged, StoreError, StoreFull, StoreMissing
+from actors.caches.disk.files import DATA_FILE as DATA_FILE
+from actors.caches.disk.files import LOCK_FILE as LOCK_FILE
+from actors.caches.disk.files import MAX_DATABASES as MAX_DATABASES
+from actors.caches.disk.files import Schema
+from actors.caches.disk.files import translated as translated
+from actors.caches.disk.victims import EXPIRY as EXPIRY
+from actors.caches.disk.victims import NUMBER as NUMBER
+from actors.caches.errors import StoreDamaged
 from actors.caches.keys import INPUT_BYTES, KEY_BYTES
 from actors.caches.layer import Origin, Which
 
 FORMAT: Final = b"rtfs l2 1"
-#: more than there are, so that a later version can add some
-MAX_DATABASES: Final = 16
-#: transactions that read at the same time, of all processes; each process keeps at most `SPARE_READERS`
-MAX_READERS: Final = 4096
-SPARE_READERS: Final = 8
-#: LMDB's own file in the folder
-DATA_FILE: Final = "data.mdb"
-LOCK_FILE: Final = "lock.mdb"
-
 #: stored values up to this size stand in the entry, bytes: sharing them would cost more than it saves
 INLINE_BYTES: Final = 96
 DIGEST_BYTES: Final = 16
@@ -54,18 +50,14 @@ ENTRY_OVERHEAD_BYTES: Final = 600
 #: the value is compressed
 ZSTD: Final = 1
 
-#: what a write says that finds no room; EIO, as if the disk failed, when there was room for some of the bytes
-NO_ROOM: Final = frozenset((errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.EIO))
-
-NUMBER: Final = Struct(">Q")
 ORIGIN_NUMBER: Final = Struct(">I")
 SHARED: Final = Struct(">QI")
-EXPIRY: Final = Struct(">QQ")
 _CHECKSUM: Final = Struct(">I")
 _RECORD: Final = Struct(">BdddQQQQIII")
 _ROW: Final = Struct(">IBdddQQQQIII")
 RECORD_BYTES: Final = _ROW.size
 _PLACE: Final = Struct(f">II{KEY_BYTES}s{INPUT_BYTES}s")
+PLACE_BYTES: Final = _PLACE.size
 _STATE: Final = Struct(">QQQQQQQQ")
 
 
@@ -83,7 +75,9 @@ class Databases(NamedTuple):
     by_input: lmdb._Database
 
 
-_WITH_DUPLICATES: Final = frozenset(("by_origin", "by_input"))
+SCHEMA: Final = Schema(format=FORMAT, databases=Databases, with_duplicates=frozenset(("by_origin", "by_input")))
+open_databases: Final = SCHEMA.open
+check_format: Final = SCHEMA.check
 
 
 class Record(NamedTuple):
@@ -223,43 +217,3 @@ def maybe_number(number: float) -> float | None:
 def number_or_nan(number: float | None) -> float:
     """None as NaN."""
     return nan if number is None else number
-
-
-# ---------------------------------------------------------------- environments
-
-
-def open_databases(env: lmdb.Environment, *, create: bool) -> Databases:
-    """The sub-databases of an environment.
-
-    Raises:
-        StoreMissing: they are not there.
-    """
-    try:
-        opened = []
-        for name in Databases._fields:
-            many = name in _WITH_DUPLICATES
-            opened.append(env.open_db(name.encode(), create=create, dupsort=many, dupfixed=many))
-    except (lmdb.NotFoundError, lmdb.ReadonlyError) as exc:
-        raise StoreMissing(f"there is no cache in `{env.path()}`") from exc
-    return Databases(*opened)
-
-
-def check_format(found: bytes | None, folder: Path) -> None:
-    """Whether this version can read the folder.
-
-    Raises:
-        StoreDamaged: it cannot.
-    """
-    if found != FORMAT:
-        raise StoreDamaged(f"the cache in `{folder}` has another format: expected {FORMAT!a}, got {found!a}")
-
-
-def translated(exc: lmdb.Error, folder: Path) -> StoreError:
-    """The error of ours that one of LMDB stands for."""
-    code = getattr(exc, "code", 0)
-    if code in NO_ROOM:
-        return StoreFull(f"no room left to write the cache in `{folder}`, or the disk failed")
-    damaged = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
-    if isinstance(exc, damaged):
-        return StoreDamaged(f"the cache in `{folder}` is damaged, or not of this format: {exc}")
-    return StoreError(f"cannot use the cache in `{folder}`: {exc}")

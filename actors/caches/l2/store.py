@@ -4,11 +4,7 @@ Everything is written in transactions of many changes, each synced to the disk o
 is done over in a larger one; one that finds no room on the disk has changed nothing. A killed writer loses what
 was not committed, and nothing else.
 
-The first writer holds a lock that goes with its process, however that ends; a second one is refused.
-
-A file that is damaged is found when the writer starts: its structure is walked without LMDB, which would
-believe it. Then the cache begins anew, in a new file, and readers follow. Large files are walked only if the
-machine went down while a writer was at work; a writer that is killed leaves no damage.
+How its folder stays its own, and what becomes of a damaged file: see `OwnedFolder`.
 
 A store is used by one thread at a time.
 """
@@ -17,29 +13,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Final, Self
+from typing import Any, Final, Self
 
-import lmdb
-
-from actors.caches.clock import SLACK_US, SteadyClock
-from actors.caches.errors import StoreDamaged, StoreFull
+from actors.caches.clock import SteadyClock
+from actors.caches.disk.owned import OwnedFolder
 from actors.caches.l2 import rows
 from actors.caches.l2.change import Change, Put
-from actors.caches.l2.environment import Environment, join, leave
 from actors.caches.l2.epoch import Epoch
-from actors.caches.l2.file_check import boot, check_file, check_size, extend, went_down
 from actors.caches.l2.reader import candidates
 from actors.caches.l2.rows import State
-from actors.caches.l2.writer_lock import only_writer, release
 from actors.caches.layer import CacheConfig, Origin, Which
 
 _log = logging.getLogger("rtfs.caches")
 
-#: the file that is there while a writer is at work; it names the run of the machine
-RUNNING_FILE: Final = "running"
 MAP_BYTES: Final = 1 << 26
 #: the most that is put into the map beyond what entries are charged: pages to be used again, and copies
 SPARE_BYTES: Final = 1 << 26
@@ -47,8 +35,6 @@ SPARE_BYTES: Final = 1 << 26
 _MOST_REMOVED: Final = 2_000
 #: expired entries that a commit takes along
 _MOST_EXPIRED: Final = 256
-#: a clock that was set back for longer while nobody looked leaves no way to know the age of anything
-_MOST_BACK_US: Final = 60_000_000
 
 
 class L2Store:
@@ -77,26 +63,24 @@ class L2Store:
         self.folder = folder
         self.config = config
         self.clock = clock or SteadyClock()
-        #: whether what was there had to be given up
-        self.began_anew = False
-        self._max_map_bytes = max_map_bytes or _default_map(config)
         self._random = Random(seed)
         self._origins: dict[Origin, int] = {}
         self._state = State()
-        lock = only_writer(folder)
-        try:
-            self._environment = self._joined(min(map_bytes, self._max_map_bytes))
-            try:
-                self.epoch = Epoch(folder, write=True)
-                self._begin_writing()
-            except BaseException:
-                leave(self._environment)
-                raise
-        except BaseException:
-            release(lock)
-            raise
-        self._environment.writer_lock = lock
+        self._owned = OwnedFolder(
+            folder,
+            rows.SCHEMA,
+            map_bytes=map_bytes,
+            max_map_bytes=max_map_bytes or _default_map(config),
+            load=self._load,
+        )
+        self._environment = self._owned.environment
         self._is_open = True
+        try:
+            self.epoch = Epoch(folder, write=True)
+            self._begin_writing()
+        except BaseException:
+            self._owned.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -109,11 +93,12 @@ class L2Store:
         if self._is_open:
             self._is_open = False
             self.epoch.close()
-            leave(self._environment)
-            lock, self._environment.writer_lock = self._environment.writer_lock, None
-            if lock is not None:  # else this is a child of the writer
-                (self.folder / RUNNING_FILE).unlink(missing_ok=True)
-                release(lock)
+            self._owned.close()
+
+    @property
+    def began_anew(self) -> bool:
+        """Whether what was there had to be given up."""
+        return self._owned.began_anew
 
     @property
     def state(self) -> State:
@@ -185,40 +170,26 @@ class L2Store:
 
     def look_after(self) -> None:
         """Free the places of readers that died, which would keep old pages from being used again."""
-        with self._environment.writing:
-            self._environment.open().env.reader_check()
+        self._owned.look_after()
 
     # ------------------------------------------------------------ commits
 
     def _commit(self, work: Callable[[Change], None]) -> Change:
-        try:
-            while True:
-                try:
-                    return self._committed(work)
-                except lmdb.MapFullError:
-                    if not self._environment.grow(self._max_map_bytes):
-                        raise StoreFull(
-                            f"the cache in `{self.folder}` fills the room that it may use"
-                        ) from None
-        except lmdb.Error as exc:
-            raise rows.translated(exc, self.folder) from exc
+        now_us = self.clock.now_us()
 
-    def _committed(self, work: Callable[[Change], None]) -> Change:
+        def write(txn: Any, databases: rows.Databases) -> tuple[Change, State]:
+            change = Change(txn, databases, self._state, self._origins, now_us, self._random)
+            work(change)
+            state = change.state._replace(
+                steady_us=now_us,
+                wall_us=int(self.clock.wall() * 1e6),
+                commits=self._state.commits + 1,
+            )
+            txn.put(b"state", state.packed(), db=databases.meta)
+            return change, state
+
         with self._environment.writing:
-            opened = self._environment.open()
-            check_size(opened.env, self.folder)
-            now_us = self.clock.now_us()
-            with opened.env.begin(write=True) as txn:
-                change = Change(txn, opened.databases, self._state, self._origins, now_us, self._random)
-                work(change)
-                state = change.state._replace(
-                    steady_us=now_us,
-                    wall_us=int(self.clock.wall() * 1e6),
-                    commits=self._state.commits + 1,
-                )
-                txn.put(b"state", state.packed(), db=opened.databases.meta)
-            extend(opened.env, self.folder)
-            self._state = state
+            change, self._state = self._owned.commit(write)
             self._origins.update(change.new_origins)
             return change
 
@@ -259,50 +230,21 @@ class L2Store:
 
     # ------------------------------------------------------------ the beginning
 
-    def _joined(self, map_bytes: int) -> Environment:
-        """The environment; a new one if what is there is damaged."""
-        try:
-            check_file(self.folder, thorough=went_down(self.folder / RUNNING_FILE))
-            environment = join(self.folder, map_bytes)
-        except StoreDamaged as damage:
-            environment = self._anew(map_bytes, damage)
-        try:
-            self._load(environment)
-        except (StoreDamaged, lmdb.Error) as damage:
-            leave(environment)
-            environment = self._anew(map_bytes, damage)
-            self._load(environment)
-        return environment
-
-    def _anew(self, map_bytes: int, damage: Exception) -> Environment:
-        _log.warning("%s; it begins anew", damage)
-        self.began_anew = True
-        for name in (rows.DATA_FILE, rows.LOCK_FILE):
-            (self.folder / name).unlink(missing_ok=True)
-        return join(self.folder, map_bytes)
-
-    def _load(self, environment: Environment) -> None:
-        opened = environment.open()
-        opened.env.reader_check()
-        with opened.env.begin(write=True) as txn:
-            if txn.stat(opened.databases.meta)["entries"] == 0:
-                txn.put(b"format", rows.FORMAT, db=opened.databases.meta)
-            rows.check_format(txn.get(b"format", db=opened.databases.meta), self.folder)
-            self._state = rows.read_state(txn.get(b"state", db=opened.databases.meta))
-            for number, row in txn.cursor(opened.databases.origins):
-                origin = rows.read_origin(row)
-                if origin is not None:
-                    self._origins[origin] = rows.ORIGIN_NUMBER.unpack(number)[0]
+    def _load(self, txn: Any, databases: rows.Databases) -> None:
+        self._state = rows.read_state(txn.get(b"state", db=databases.meta))
+        self._origins.clear()
+        for number, row in txn.cursor(databases.origins):
+            origin = rows.read_origin(row)
+            if origin is not None:
+                self._origins[origin] = rows.ORIGIN_NUMBER.unpack(number)[0]
 
     def _begin_writing(self) -> None:
         """Go on with clock and epoch from where the last writer was."""
-        with suppress(OSError):  # on a full disk large files are not walked, as if nothing had happened
-            (self.folder / RUNNING_FILE).write_bytes(boot())
         state = self._state
-        since_us = int(self.clock.wall() * 1e6) - state.wall_us
+        is_known = not self.clock.was_set_back(state.wall_us)
         self.clock.resume(state.steady_us, state.wall_us)
         self._state = state._replace(epoch=max(state.epoch, self.epoch.get()) + self.began_anew)
-        if since_us < -_MOST_BACK_US - SLACK_US:
+        if not is_known:
             _log.warning(
                 "the clock was set back, so that nothing in `%s` has an age: it is cleared", self.folder
             )

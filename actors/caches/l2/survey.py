@@ -20,12 +20,12 @@ from typing import Any, Final, NamedTuple, Self
 import lmdb
 
 from actors.caches.clock import SteadyClock
+from actors.caches.disk.environment import Environment, Opened, join, leave
+from actors.caches.disk.writer_lock import WRITER_FILE, has_writer
 from actors.caches.errors import StoreError
 from actors.caches.l2 import rows
-from actors.caches.l2.environment import Environment, Opened, join, leave
 from actors.caches.l2.payload import Damaged, read_stored
-from actors.caches.l2.rows import Place, Record, State
-from actors.caches.l2.writer_lock import WRITER_FILE, has_writer
+from actors.caches.l2.rows import Databases, Place, Record, State
 from actors.caches.layer import Origin, Which
 from rtfs.values import Value
 
@@ -87,7 +87,7 @@ class L2Survey:
         self.damaged = 0
         self._clock = SteadyClock()
         with _translated(folder):
-            self._environment: Environment = join(folder)
+            self._environment: Environment[Databases] = join(folder, rows.SCHEMA)
         try:
             self.facts()
         except BaseException:
@@ -164,7 +164,7 @@ class L2Survey:
                 yield from self._portion(waiting, which, values)
 
     @contextmanager
-    def reading(self) -> Iterator[tuple[Any, Opened]]:
+    def reading(self) -> Iterator[tuple[Any, Opened[Databases]]]:
         """A transaction that reads, and what is open."""
         with _translated(self.folder), self._environment.reading:
             self._environment.follow()
@@ -211,7 +211,9 @@ class L2Survey:
                     nbytes += len(row.stored or b"")
         return found
 
-    def _row(self, txn: Any, opened: Opened, number: bytes, which: Which, values: bool) -> Row | None:
+    def _row(
+        self, txn: Any, opened: Opened[Databases], number: bytes, which: Which, values: bool
+    ) -> Row | None:
         place = rows.read_place(txn.get(number, default=b"", db=opened.databases.order))
         if place is None or not place.agrees(which):
             return None
@@ -224,7 +226,9 @@ class L2Survey:
             return None
         return self._whole(txn, opened, place, record, data, which, values)
 
-    def _row_of(self, txn: Any, opened: Opened, key: bytes, which: Which, values: bool) -> Row | None:
+    def _row_of(
+        self, txn: Any, opened: Opened[Databases], key: bytes, which: Which, values: bool
+    ) -> Row | None:
         data = txn.get(key, default=b"", db=opened.databases.entries)
         record = rows.read_record(key, data)
         if record is None:
@@ -233,7 +237,14 @@ class L2Survey:
         return self._row(txn, opened, rows.NUMBER.pack(record.number), which, values)
 
     def _whole(
-        self, txn: Any, opened: Opened, place: Place, record: Record, data: bytes, which: Which, values: bool
+        self,
+        txn: Any,
+        opened: Opened[Databases],
+        place: Place,
+        record: Record,
+        data: bytes,
+        which: Which,
+        values: bool,
     ) -> Row | None:
         number = rows.ORIGIN_NUMBER.pack(record.origin)
         origin = rows.read_origin(txn.get(number, db=opened.databases.origins))
@@ -249,7 +260,7 @@ class L2Survey:
         return Row(place, record, origin, stored)
 
 
-def stored_of(txn: Any, opened: Opened, record: Record, data: bytes) -> bytes | None:
+def stored_of(txn: Any, opened: Opened[Databases], record: Record, data: bytes) -> bytes | None:
     """The stored value of an entry whose row is `data`; None: it is damaged, or not there."""
     stored = data[rows.RECORD_BYTES :]
     if record.value_number:

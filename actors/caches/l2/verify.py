@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from actors.caches.disk.environment import Opened
+from actors.caches.disk.structure import structure_problems
+from actors.caches.disk.writer_lock import has_writer
 from actors.caches.errors import StoreDamaged, StoreError, StoreMissing
 from actors.caches.keys import KEY_BYTES
 from actors.caches.l2 import rows
-from actors.caches.l2.environment import Opened
 from actors.caches.l2.payload import Damaged, read_stored
 from actors.caches.l2.rows import Record
-from actors.caches.l2.structure import structure_problems
 from actors.caches.l2.survey import L2Survey, stored_of
-from actors.caches.l2.writer_lock import has_writer
 
 #: problems that are told, each; all are counted
 MOST_TOLD: Final = 100
@@ -99,7 +99,7 @@ def _size(folder: Path) -> int:
 class _Walk:
     """One walk through all entries, in one transaction."""
 
-    def __init__(self, txn: Any, opened: Opened, file_bytes: int) -> None:
+    def __init__(self, txn: Any, opened: Opened[rows.Databases], file_bytes: int) -> None:
         self._txn = txn
         self._opened = opened
         self._dbs = opened.databases

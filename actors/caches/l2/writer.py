@@ -19,7 +19,6 @@ from actors.caches.errors import StoreError, StoreFull
 from actors.caches.l2.change import Change, Put
 from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig, CacheStats, Which
-from actors.caches.leases import Leases, Told
 
 _log = logging.getLogger("rtfs.caches")
 
@@ -66,10 +65,7 @@ class CacheWriter:
         StoreError: the folder cannot be used.
     """
 
-    def __init__(
-        self, folder: Path, config: CacheConfig, *, leases: Leases | None = None, **store_options: Any
-    ) -> None:
-        self.leases = leases or Leases()
+    def __init__(self, folder: Path, config: CacheConfig, **store_options: Any) -> None:
         self._store = L2Store(folder, config, **store_options)
         self._stats = CacheStats()
         self._puts: list[Put] = []
@@ -78,8 +74,6 @@ class CacheWriter:
         self._waiting_bytes = 0
         #: what was given to be written or noted, and how much of it is done with
         self._given = self._done = 0
-        #: leases to be given back when so much is done with
-        self._releases: list[tuple[int, bytes, str]] = []
         self._is_failing = self._is_over = False
         self._changed = Condition()
         #: held by whoever uses the store
@@ -121,18 +115,6 @@ class CacheWriter:
                     waiting += more
                     self._given += len(more)
             self._changed.notify_all()
-
-    def acquire(self, key: bytes, holder: str, told: Told, time_s: float | None = None) -> None:
-        """Ask for the lease on a key, as `Leases.acquire`."""
-        self.leases.acquire(key, holder, told, time_s)
-
-    def release(self, key: bytes, token: str) -> None:
-        """Give a lease back, once what was given before is written: then whoever waits finds the answer."""
-        with self._changed:
-            if self._done < self._given:
-                self._releases.append((self._given, key, token))
-                return
-        self.leases.release(key, token)
 
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Wait until all that was given before is written, or lost; whether it came to that in time."""
@@ -205,10 +187,6 @@ class CacheWriter:
         with self._changed:
             self._done += len(puts) + len(used) + len(damaged)
             self._changed.notify_all()
-            due = [release for release in self._releases if release[0] <= self._done]
-            self._releases = [release for release in self._releases if release[0] > self._done]
-        for _, key, token in due:
-            self.leases.release(key, token)
 
     def _written_with_room(
         self, puts: Sequence[Put], used: Sequence[bytes], damaged: Sequence[bytes]
@@ -236,7 +214,6 @@ class CacheWriter:
         )
 
     def _sweep(self) -> None:
-        self.leases.expire()
         try:
             with self._storing:
                 self._store.look_after()

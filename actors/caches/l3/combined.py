@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from actors.models.embedding.embedder import Vectors
+from actors.caches.l3.entry import Vectors
 
 #: texts in one batch: they wait for each other
 MOST_TOGETHER = 64

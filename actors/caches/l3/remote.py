@@ -1,8 +1,12 @@
-"""L3 as the processes of a runtime reach it: a `SemanticPort` over its actor, which a first question starts."""
+"""L3 as the processes of a runtime reach it: a `SemanticPort` over its actor, which a first question starts.
+
+No call waits for the actor to begin: until it has its embedder and its store, nothing is known by meaning.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +19,7 @@ from actors import names
 from actors.caches.l3.actor import semantic_actor
 from actors.caches.l3.question import Neighbour, SemanticQuestion, Served, Unknown, Verdict
 from actors.control.spec import RuntimeSpec
-from actors.ray_calls import Actors, answer_of
+from actors.ray_calls import Actors, answer_of, told
 from rtfs.errors import StorageError
 from rtfs.ir_codec import decode_value
 
@@ -37,12 +41,16 @@ class RemoteSemantic:
     def __init__(self, actors: Actors, spec: RuntimeSpec) -> None:
         self._actors = actors
         self._spec = spec
+        self._is_up = False
+        #: whether it was asked to say so
+        self._is_beginning = False
         self._rest_until = 0.0
+        self._lock = threading.Lock()
 
     def look(self, question: SemanticQuestion) -> Verdict:
         """What is known; nothing where the actor does not answer in time. Raises LimitError."""
-        if time.monotonic() < self._rest_until:
-            return Unknown(reason="its actor does not answer")
+        if not self._can_be_asked():
+            return Unknown(reason="its actor has not begun, or does not answer")
         try:
             verdict, payload = answer_of(self._actor().look.remote(question), PATIENCE_S)
             if isinstance(verdict, Served):
@@ -69,6 +77,27 @@ class RemoteSemantic:
             self._away(error)
             return ()
 
+    def _can_be_asked(self) -> bool:
+        """Whether the actor is there and has begun; else it is started."""
+        if self._is_up:
+            return True
+        with self._lock:
+            if self._is_beginning or time.monotonic() < self._rest_until:
+                return False
+            self._is_beginning = True
+        try:
+            told(self._actor().process.remote(), self._begun)
+        except (RayError, ValueError) as error:
+            self._begun(error)
+        return False
+
+    def _begun(self, result: object) -> None:
+        self._is_beginning = False
+        if isinstance(result, BaseException):
+            self._away(result)
+        else:
+            self._is_up = True
+
     def _actor(self) -> Any:
         try:
             return self._actors.get(names.SEMANTIC)
@@ -77,6 +106,7 @@ class RemoteSemantic:
             return self._actors.get(names.SEMANTIC)
 
     def _away(self, error: BaseException) -> None:
+        self._is_up = False
         self._rest_until = time.monotonic() + _REST_S
         self._actors.forget(names.SEMANTIC)
         _log.warning("results by meaning are not known for now: %s", type(error).__name__)

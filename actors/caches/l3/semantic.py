@@ -16,21 +16,21 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from actors.caches.errors import CacheError, NotCacheable
 from actors.caches.keys import answer_digest
+from actors.caches.l3.entry import Entry, Vectors
+from actors.caches.l3.learnt import Judgement
 from actors.caches.l3.question import Neighbour, SemanticQuestion, Served, Unknown, Verdict, Verify
+from actors.caches.l3.store import SemanticStore
 from actors.caches.layer import Hit, Origin
 from policies.errors import TargetFailed
 from rtfs.values import Value
-
-if TYPE_CHECKING:
-    from actors.models.embedding.embedder import Vectors
 
 _log = logging.getLogger("rtfs.caches")
 
@@ -40,83 +40,19 @@ NEAREST: Final = 4
 _MOST_PENDING: Final = 4096
 #: between two texts when they are embedded together
 _BETWEEN: Final = "\n"
-#: an entry whose answer is not in L2 after this time is none: answers are written a little later than told,
-#: seconds
-_SETTLED_S: Final = 10.0
-
-
-class Entry(Protocol):
-    """An earlier call."""
-
-    @property
-    def id(self) -> bytes:
-        """By which the store knows it."""
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Its texts."""
-
-    @property
-    def key(self) -> bytes:
-        """Of its answer in L2."""
-
-    @property
-    def origin(self) -> Origin:
-        """Whose answer that is."""
-
-    @property
-    def age_s(self) -> float:
-        """Since it was kept, seconds."""
-
-    @property
-    def evidence(self) -> bytes:
-        """What was learnt of it."""
-
-
-class Calls(Protocol):
-    """The store of earlier calls."""
-
-    def search(self, partition: bytes, vector: Vectors, k: int) -> Sequence[tuple[float, Entry]]:
-        """The nearest of a partition with their similarities, the nearest first."""
-
-    def add(
-        self,
-        *,
-        partition: bytes,
-        vector: Vectors,
-        texts: tuple[str, ...],
-        key: bytes,
-        origin: Origin,
-        ttl_s: float,
-    ) -> None:
-        """Keep a call. Raises CacheError."""
-
-    def learn(self, id: bytes, evidence: bytes) -> None:
-        """Keep what was learnt of an entry; nothing if it is gone."""
-
-    def remove(self, id: bytes) -> None:
-        """Forget an entry."""
-
-
-class Judgement(NamedTuple):
-    """What the learnt acceptance says of serving an entry."""
-
-    serve: bool
-    #: share of such answers that are wrong, at most
-    error_bound: float
+#: an entry whose answer is not in L2 after this time is none, microseconds: answers are written a little later
+_SETTLED_US: Final = 10_000_000
 
 
 class Acceptance(Protocol):
-    """Whether an entry's answer will do for a call that is so near."""
+    """Whether an entry's answer will do for a call that is so near: `LearntAcceptance`."""
 
     def judge(
-        self, partition: bytes, evidence: bytes, similarity: float, max_error: float, draw: float
+        self, origin: Origin, evidence: bytes, similarity: float, max_error: float, draw: float
     ) -> Judgement:
-        """Whether to serve; pure but for what was learnt. `draw`: a random number from 0 to 1."""
+        """Whether to serve. `draw`: a random number from 0 to 1."""
 
-    def learn(
-        self, partition: bytes, evidence: bytes, similarity: float, correct: bool, max_error: float
-    ) -> bytes:
+    def learn(self, origin: Origin, evidence: bytes, similarity: float, correct: bool) -> bytes:
         """The evidence with one more verified answer."""
 
 
@@ -148,7 +84,7 @@ class SemanticCache:
     """L3 of a runtime. Safe to use from many threads.
 
     Args:
-        calls: the store.
+        store: of earlier calls.
         embed: the vector of a text: float32, shape (dimensions,), length 1.
         refusal: why two texts may not share an answer; None: no word stands against it.
         acceptance: what is learnt.
@@ -157,7 +93,7 @@ class SemanticCache:
 
     def __init__(
         self,
-        calls: Calls,
+        store: SemanticStore,
         embed: Callable[[str], Vectors],
         refusal: Callable[[str, str], str | None],
         acceptance: Acceptance,
@@ -167,7 +103,7 @@ class SemanticCache:
         told: Callable[[str, float], None] = lambda verdict, similarity: None,
     ) -> None:
         self.stats = SemanticStats()
-        self._calls = calls
+        self._store = store
         self._embed = embed
         self._refusal = refusal
         self._acceptance = acceptance
@@ -176,6 +112,8 @@ class SemanticCache:
         self._tell = told
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
         self._lock = Lock()
+        #: held while evidence is read, and written with more
+        self._learning = Lock()
 
     def look(self, question: SemanticQuestion) -> Verdict:
         """What is known of a call."""
@@ -197,7 +135,7 @@ class SemanticCache:
             return  # it is as good for the next one as this would be
         question = pending.question
         try:
-            self._calls.add(
+            self._store.add(
                 partition=question.partition,
                 vector=pending.vector,
                 texts=question.texts,
@@ -211,7 +149,7 @@ class SemanticCache:
 
     def similar(self, partition: bytes, text: str, at_least: float, limit: int) -> list[Neighbour]:
         """Earlier calls near a text, the nearest first, refused ones too."""
-        found = self._calls.search(partition, self._embed(text), limit)
+        found = self._store.search(partition, self._embed(text), limit)
         return [
             Neighbour(
                 texts=entry.texts,
@@ -225,7 +163,7 @@ class SemanticCache:
 
     def _looked(self, question: SemanticQuestion, vector: Vectors) -> Verdict:
         reason = ""
-        for similarity, entry in self._calls.search(question.partition, vector, NEAREST):
+        for similarity, entry in self._store.search(question.partition, vector, NEAREST):
             if entry.texts == question.texts:  # its answer is too old, or was not wanted
                 continue
             refused = self._refused(question.texts, entry.texts)
@@ -235,8 +173,8 @@ class SemanticCache:
                 continue
             hit = self._answer(entry.key)
             if hit is None:
-                if entry.age_s > _SETTLED_S:
-                    self._calls.remove(entry.id)
+                if self._store.clock.now_us() - entry.created_us > _SETTLED_US:
+                    self._store.remove(entry.id)
                 continue
             if question.max_age_s is not None and hit.age_s > question.max_age_s:
                 continue
@@ -254,13 +192,14 @@ class SemanticCache:
         hit: Hit[Value],
     ) -> Verdict:
         judgement = self._acceptance.judge(
-            question.partition, entry.evidence, similarity, question.max_error, self._random.random()
+            question.origin, entry.evidence, similarity, question.max_error, self._random.random()
         )
         if not judgement.serve:
             self._tell("verify", similarity)
             ticket = self._wait(_Pending(question, vector, entry, similarity))
             return Verify(ticket=ticket, similarity=similarity)
         self.stats.served += 1
+        self._store.use(entry.id)
         self._tell("served", similarity)
         _log.info(
             "by meaning: `%s` of %s is answered as %s was, similarity %.4f, error at most %.4f",
@@ -292,10 +231,11 @@ class SemanticCache:
         self.stats.verified += 1
         self.stats.wrong += not correct
         self._tell("right" if correct else "wrong", pending.similarity)
-        evidence = self._acceptance.learn(
-            question.partition, entry.evidence, pending.similarity, correct, question.max_error
-        )
-        self._calls.learn(entry.id, evidence)
+        with self._learning:  # others may have learnt of it meanwhile
+            now = self._store.get(entry.id)
+            if now is not None:
+                evidence = self._acceptance.learn(question.origin, now.evidence, pending.similarity, correct)
+                self._store.set_evidence(entry.id, evidence)
         return correct
 
     def _wait(self, pending: _Pending) -> str:

@@ -10,11 +10,34 @@ import pytest
 
 import rtfs
 from actors.caches.flights import Flights
-from actors.caches.leases import Holder, Leases, Told
+from actors.caches.leases import Told
 from rtfs.delegation import FunctionInfo, LocalPure, RemoteModel
 from rtfs.overlap import overlapping, wait
 
 KEY = b"k" * 32
+
+
+class Leases:
+    """Leases of processes that are threads here."""
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, list[Told]] = {}
+        self._lock = threading.Lock()
+
+    def acquire(self, key: bytes, told: Told) -> None:
+        with self._lock:
+            waiting = self.held.get(key)
+            if waiting is not None:
+                waiting.append(told)
+                return
+            self.held[key] = []
+        told("token")
+
+    def release(self, key: bytes, token: str) -> None:
+        with self._lock:
+            waiting = self.held.pop(key)
+        for told in waiting:
+            told(None)
 
 
 def nothing() -> None:
@@ -143,21 +166,21 @@ def test_processes_share_an_answer_through_a_lease() -> None:
     def one(number: int) -> str:
         if number:
             begun.wait(10)
-        return Flights(Holder(leases, str(number))).run(KEY, lambda: kept.get(KEY), work, 10.0)
+        return Flights(leases).run(KEY, lambda: kept.get(KEY), work, 10.0)
 
     assert together(4, one) == ["answer"] * 4
     assert len(calls) == 1
-    assert len(leases) == 0
+    assert leases.held == {}
 
 
 def test_a_lease_whose_holder_died_holds_up_nobody_for_ever() -> None:
-    leases = Leases(time_s=0.05)
-    leases.acquire(KEY, "dead", lambda _: None)
-    timer = threading.Timer(0.1, leases.expire)
+    leases = Leases()
+    leases.acquire(KEY, lambda _: None)
+    timer = threading.Timer(0.1, lambda: leases.release(KEY, "token"))
     timer.start()
-    assert Flights(Holder(leases, "alive")).run(KEY, nothing, lambda: "answer", 10.0) == "answer"
+    assert Flights(leases).run(KEY, nothing, lambda: "answer", 10.0) == "answer"
     timer.join()
-    assert len(leases) == 0
+    assert leases.held == {}
 
 
 def test_without_an_answer_about_the_lease_one_asks_all_the_same() -> None:
@@ -173,20 +196,23 @@ def test_a_lease_that_is_granted_too_late_goes_back() -> None:
     leases = Leases()
     late: list[Callable[[], None]] = []
 
-    class Late(Holder):
+    class Late(Leases):
         def acquire(self, key: bytes, told: Told) -> None:
-            late.append(lambda: leases.acquire(key, "late", told))
+            late.append(lambda: leases.acquire(key, told))
 
-    assert Flights(Late(leases, "late")).run(KEY, nothing, lambda: "answer", 0.01) == "answer"
+        def release(self, key: bytes, token: str) -> None:
+            leases.release(key, token)
+
+    assert Flights(Late()).run(KEY, nothing, lambda: "answer", 0.01) == "answer"
     late[0]()
-    assert len(leases) == 0
+    assert leases.held == {}
 
 
 def test_what_was_found_out_after_the_caller_looked_is_not_asked_for_again() -> None:
     leases = Leases()
-    found = Flights(Holder(leases, "a")).run(KEY, lambda: "kept", lambda: "asked", 10.0)
+    found = Flights(leases).run(KEY, lambda: "kept", lambda: "asked", 10.0)
     assert found == Flights().run(KEY, lambda: "kept", lambda: "asked", 10.0) == "kept"
-    assert len(leases) == 0
+    assert leases.held == {}
 
 
 # ---------------------------------------------------------------- parts of one run

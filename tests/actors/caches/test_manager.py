@@ -13,7 +13,7 @@ import pytest
 from actors.caches.keys import InferenceCall
 from actors.caches.l2.writer import CacheWriter
 from actors.caches.layer import CacheConfig, CacheControl, Item, Which
-from actors.caches.leases import Holder
+from actors.caches.leases import Told
 from actors.caches.manager import CacheManager, l2_manager
 from policies.errors import TargetFailed
 
@@ -145,12 +145,35 @@ def test_what_was_asked_for_before_an_invalidation_is_not_kept(manager: CacheMan
     assert manager.get(one) is None
 
 
+class Leases:
+    """Leases of processes that are threads here: free once what was given before is written."""
+
+    def __init__(self, writer: CacheWriter) -> None:
+        self._writer = writer
+        self._waiting: dict[bytes, list[Told]] = {}
+        self._lock = threading.Lock()
+
+    def acquire(self, key: bytes, told: Told) -> None:
+        with self._lock:
+            waiting = self._waiting.get(key)
+            if waiting is not None:
+                waiting.append(told)
+                return
+            self._waiting[key] = []
+        told("token")
+
+    def release(self, key: bytes, token: str) -> None:
+        self._writer.flush()
+        with self._lock:
+            waiting = self._waiting.pop(key)
+        for told in waiting:
+            told(None)
+
+
 def test_processes_ask_a_target_once(writer: CacheWriter, folder: Path, call: Any) -> None:
     """Two managers stand for two processes; the second waits for the first, and finds what it has kept."""
-    managers = [
-        l2_manager(folder, hot=HOT, cold=COLD, writer=writer, leases=Holder(writer, str(number)))
-        for number in range(2)
-    ]
+    leases = Leases(writer)
+    managers = [l2_manager(folder, hot=HOT, cold=COLD, writer=writer, leases=leases) for _ in range(2)]
     target, begun = Target(call(1)), threading.Event()
 
     def ask() -> Item:

@@ -16,6 +16,7 @@ from policies.file.schema import LocalModelEntry
 
 ONE_TO_THREE = '[delegation.local_models]\nm = { kind = "echo", replicas = { min = 1, max = 3 } }\n'
 FIXED = '[delegation.local_models]\nm = { kind = "echo", replicas = 2 }\n'
+VERSION = "echo-7"
 OTHER = ONE_TO_THREE.replace('"echo"', '"echo", latency_ms = 5')
 
 
@@ -67,7 +68,9 @@ class Runtime:
 
 def answer(*, waiting: int, in_flight: int) -> HostStats:
     host = ModelHost("m", LocalModelEntry(kind="echo"))
-    return replace(host.load(), max_batch=4, concurrency=1, waiting=waiting, in_flight=in_flight)
+    return replace(
+        host.load(), max_batch=4, concurrency=1, waiting=waiting, in_flight=in_flight, version=VERSION
+    )
 
 
 def names_of(text: str) -> list[str]:
@@ -78,23 +81,46 @@ def names_of(text: str) -> list[str]:
 A, B, C = names_of(ONE_TO_THREE)
 
 
-def test_a_fixed_number_is_no_news() -> None:
+def news_of(replicas: list[str], version: str = VERSION) -> News:
+    return News(topic="models", key="m", data={"replicas": replicas, "version": version})
+
+
+def test_a_fixed_number_is_no_news_once_its_version_is_told() -> None:
     runtime = Runtime(FIXED)
     names = names_of(FIXED)[:2]
     assert (runtime.wanted, runtime.used, runtime.replicas.needed) == (names, names, set(names))
     assert runtime.asked_for_those_there == 0
+    assert runtime.round(*names, waiting=100) == [news_of(names)]
     assert [runtime.round(*names, waiting=100) for _ in range(4)] == [[]] * 4
     assert runtime.wanted == names
+
+
+def test_a_version_is_told_when_all_replicas_have_it() -> None:
+    runtime = Runtime(FIXED)
+    first, second = names_of(FIXED)[:2]
+    assert runtime.round(first) == []
+    assert runtime.round(second) == [news_of([first, second])]
+
+
+def test_replicas_that_differ_have_no_version() -> None:
+    runtime = Runtime(FIXED)
+    names = names_of(FIXED)[:2]
+    runtime.round(*names)
+    runtime.replicas.hear(names[0], replace(answer(waiting=0, in_flight=0), version="echo-8"))
+    assert runtime.tell() == [news_of(names, "")]
+    runtime.replicas.hear(names[1], replace(answer(waiting=0, in_flight=0), version="echo-8"))
+    assert runtime.tell() == [news_of(names, "echo-8")]
 
 
 def test_one_more_is_told_when_its_model_is_ready() -> None:
     runtime = Runtime(ONE_TO_THREE)
     assert (runtime.wanted, runtime.used) == ([A], [A])
-    runtime.round(A, waiting=5)
-    assert runtime.round(A, waiting=5) == []
+    assert runtime.round(A, waiting=5) == [news_of([A])]
+    (news,) = runtime.round(A, waiting=5)
+    assert news == news_of([A], "")  # of the one that is wanted now nothing is known yet
     assert (runtime.wanted, runtime.used, runtime.replicas.needed) == ([A, B], [A], {A})
     assert runtime.round(A, waiting=5) == []
-    assert runtime.round(A, B) == [News(topic="models", key="m", data={"replicas": [A, B]})]
+    assert runtime.round(A, B) == [news_of([A, B])]
     assert runtime.used == [A, B]
 
 
@@ -108,7 +134,7 @@ def test_one_less_is_told_at_once() -> None:
     runtime = Runtime(ONE_TO_THREE, A, B)
     runtime.round(A, B)
     (news,) = runtime.round(A, B, later_s=CALM_S)
-    assert (news.data, runtime.wanted, runtime.used) == ({"replicas": [A]}, [A], [A])
+    assert (news, runtime.wanted, runtime.used) == (news_of([A]), [A], [A])
 
 
 def test_one_that_comes_back_has_to_be_ready_again() -> None:
@@ -138,7 +164,7 @@ def test_what_was_told_under_other_settings_does_not_count() -> None:
     runtime = Runtime(ONE_TO_THREE, A, B)
     others = names_of(OTHER)
     (news,) = runtime.follow(OTHER)
-    assert (runtime.wanted, runtime.used, news.data) == (others[:1], others[:1], {"replicas": others[:1]})
+    assert (runtime.wanted, runtime.used, news) == (others[:1], others[:1], news_of(others[:1], ""))
     runtime.transport.heard_of("m", [A, B])  # late
     assert runtime.used == others[:1]
     assert runtime.follow(FIXED) == []

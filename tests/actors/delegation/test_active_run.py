@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from actors.delegation.active_run import ActiveRun, active_run
 from actors.requests import CallSummary, Deferral, RunRequest
 from policies.plan import DelegationPlan
-from policies.running.chain import Attempt
+from policies.running.chain import Attempt, Known
 from policies.running.runner import CallRecord
 from rtfs import errors
 from rtfs.delegation import ExecTarget, LocalModel, LocalPure, RemoteModel
@@ -144,6 +145,56 @@ def test_calls_that_went_alike_are_counted_together() -> None:
             function="g", target="remote-a", answered_by=None, reason=why, calls=1, took_ms=2.0, cost_usd=0.0
         ),
     )
+
+
+def test_calls_that_a_cache_answered_are_counted_by_tier() -> None:
+    active = ActiveRun(REQUEST)
+    active.add(record("f", M, M, Attempt(target=M, result="answered")))
+    for known in (
+        Known(tier="l2-hot", age_s=3.0, saved=500_000, saved_ms=20.0),
+        Known(tier="l3", age_s=1.0, similarity=0.99, error_bound=0.01, saved=1, saved_ms=1.0),
+        Known(tier="l2-hot", age_s=9.0, saved=250_000, saved_ms=10.0),
+        Known(tier="l3", age_s=0.0, similarity=0.95, error_bound=0.005),
+        Known(tier="shared"),
+    ):
+        attempt = Attempt(target=M, result="answered", known=known)
+        active.add(record("f", M, M, attempt, spent=0))
+    found = [
+        (each.tier, each.calls, each.oldest_s, each.similarity, each.error_bound, each.saved_usd, each.saved_ms)
+        for each in active.summaries()
+    ]
+    assert found == [
+        (None, 1, None, None, None, 0.0, 0.0),
+        ("l2-hot", 2, 9.0, None, None, 0.75, 30.0),
+        ("l3", 2, 1.0, 0.95, 0.01, 1e-6, 1.0),
+        ("shared", 1, 0.0, None, None, 0.0, 0.0),
+    ]
+
+
+def test_what_was_known_of_another_target_than_answered_does_not_count() -> None:
+    active = ActiveRun(REQUEST)
+    unsure = Attempt(target=M, result="unsure", confidence=0.1, known=Known(tier="l2-hot", saved=5))
+    active.add(record("f", M, A, unsure, Attempt(target=A, result="answered")))
+    (found,) = active.summaries()
+    assert (found.tier, found.saved_usd, found.oldest_s) == (None, 0.0, None)
+
+
+def test_the_hash_of_a_program_is_that_of_all_that_goes_along() -> None:
+    one = ActiveRun(RunRequest(source="1", args={"x": 1}, modules={"m": "2"}))
+    assert one.program_digest() == ActiveRun(replace(one.request, run_id="other")).program_digest() is not None
+    changes = ({"source": "2"}, {"args": {"x": 1.0}}, {"args": {}}, {"modules": {"m": "3"}})
+    digests = {ActiveRun(replace(one.request, **change)).program_digest() for change in changes}
+    assert len(digests | {one.program_digest()}) == 5
+    assert ActiveRun(RunRequest(source="1", args={"x": print})).program_digest() is None
+
+
+def test_calls_with_different_answers_are_counted_apart() -> None:
+    active = ActiveRun(REQUEST)
+    for answer, confidence in ((":a", 0.5), (":b", 0.9), (":a", 0.7), (None, 0.1)):
+        attempt = Attempt(target=M, result="answered", confidence=confidence)
+        active.add(record("f", M, M, attempt, answer=answer))
+    found = [(each.answer, each.calls, each.confidence) for each in active.summaries()]
+    assert found == [(":a", 2, pytest.approx(0.6)), (":b", 1, 0.9), (None, 1, 0.1)]
 
 
 def test_many_threads_count_every_call() -> None:

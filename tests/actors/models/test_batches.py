@@ -36,6 +36,7 @@ SCALARS = st.one_of(
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
+        st.lists(st.floats(allow_nan=False), max_size=3).map(Vector),
         st.lists(inner, max_size=3).map(Vector),
         st.lists(inner, max_size=3).map(List),
         st.lists(inner, max_size=3).map(Set),

@@ -56,6 +56,15 @@ def test_counters_tell_their_growth_gauges_their_value_histograms_each_value() -
     assert totals[observe.CALLS] == 5
 
 
+def test_what_is_gathered_is_measured_before_each_flush() -> None:
+    sink = Told()
+    meter = RayMeter(sink=sink, flush_s=0.01)
+    meter.gather(lambda: meter.gauge(observe.CACHE_SIZE, {"cache": "l1"}, 3))
+    with meter:
+        assert sink.enough.wait(WITHIN_S)
+    assert sink.told[0] == (observe.CACHE_SIZE, ("l1",), 3)
+
+
 def test_the_thread_flushes_and_closing_tells_the_rest() -> None:
     sink = Told()
     with RayMeter(sink=sink, flush_s=0.01) as meter:

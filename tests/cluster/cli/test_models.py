@@ -148,6 +148,13 @@ def test_a_model_is_added_and_all_else_stays(here: Path, capsys: Said) -> None:
     assert [each.name for each in here.iterdir() if each.name.startswith(".")] == []
 
 
+def test_an_echo_needs_no_file(here: Path, capsys: Said) -> None:
+    assert main(["models", "add", "new", "--kind", "echo", "--device", "cpu:1"]) == 0
+    added = '[delegation.local_models.new]\nkind = "echo"\ndevice = "cpu:1"\n'
+    assert capsys.readouterr().out == added
+    assert Path("delegation.toml").read_text(encoding="utf-8").endswith(f"\n{added}")
+
+
 def test_of_several_at_once_all_are_added(here: Path) -> None:
     Path("new.rules").write_text(RULES, encoding="utf-8")
     command = [sys.executable, "-m", "rtfs", "models", "add"]
@@ -199,6 +206,8 @@ def test_lines_end_as_they_did_and_links_stay(here: Path, capsys: Said) -> None:
         (("new", "broken.rules"), "did you mean `default`?"),
         (("new", "delegation.toml"), "expected --kind"),
         (("new", "minilm"), "expected --kind"),
+        (("new",), "expected PATH, the file of the model, got none"),
+        (("new", "--kind", "rules"), "only a model of the kind `echo` needs none"),
         (("new", "mood.rules", "--kind", "gguf"), "expected a GGUF file, it begins with `defa`"),
         (("new", "mood.rules", "--kind", "ruels"), "did you mean `rules`?"),
         (("new", "mood.rules", "--device", "gpu:0"), "expected a share of a GPU above 0"),

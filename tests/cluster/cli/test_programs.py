@@ -10,9 +10,10 @@ import pytest
 
 from actors.evaluator.evaluator import Evaluator
 from actors.request_options import request_for
-from actors.requests import DEFAULT_CAPABILITIES, RunRequest
-from cluster.cli import job
+from actors.requests import DEFAULT_CAPABILITIES, CacheUse, RunRequest
+from cluster.cli import job, submit
 from cluster.cli.programs import asked, request_options
+from rtfs.cli.console import UsageError
 from rtfs.convert import to_python
 from rtfs.run import MIB
 
@@ -63,3 +64,27 @@ def test_arguments_and_modules_arrive(request_of: Callable[..., RunRequest]) -> 
     request = request_of("(import m) [(m/f who) n]", "--path", "lib", "--arg", "who=Ada", "--arg", "n=3")
     reply = Evaluator().run(RunRequest.decode(request.encode()))
     assert to_python(reply.outcome()) == ["AdaAda", 3]
+
+
+CACHES: list[tuple[tuple[str, ...], CacheUse]] = [
+    ((), CacheUse()),
+    (("--no-cache",), CacheUse(bypass=True)),
+    (("--no-store",), CacheUse(no_store=True)),
+    (("--max-age", "1.5"), CacheUse(max_age_s=1.5)),
+    (("--max-age=0", "--no-store", "--no-cache"), CacheUse(bypass=True, no_store=True, max_age_s=0)),
+]
+
+
+@pytest.mark.parametrize(("words", "use"), CACHES)
+def test_what_is_wanted_of_caches(
+    request_of: Callable[..., RunRequest], words: tuple[str, ...], use: CacheUse
+) -> None:
+    assert request_of("1", *words).cache == use
+    passed_on = submit._passed_on(submit.parse(["plan.rtfs", *words]), None)
+    assert request_of("1", *passed_on).cache == use
+
+
+@pytest.mark.parametrize("age", ["-1", "soon", "nan", "inf", ""])
+def test_an_age_that_is_none_is_refused(request_of: Callable[..., RunRequest], age: str) -> None:
+    with pytest.raises(UsageError, match="expected a number of seconds, at least 0"):
+        request_of("1", f"--max-age={age}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.evaluator.evaluator import Evaluator
-from actors.requests import RunReply, RunRequest
+from actors.requests import CallSummary, RunReply, RunRequest
 from cluster.cli.replies import show_reply, show_ticket
 from rtfs.cli.main import main
 from rtfs.cli.sources import Source
@@ -65,6 +65,49 @@ def test_a_limit_is_told_by_the_exit_code(console: Callable[..., Any]) -> None:
 
     reply = RunReply(run_id="r", status="failed", error=BudgetExhausted("deadline", "1 s"))
     assert show_reply(reply, None, console().console) == 3
+
+
+def calls(*tiers: tuple[str | None, int]) -> tuple[CallSummary, ...]:
+    return tuple(
+        CallSummary(
+            function="f",
+            target="local-m",
+            answered_by="local-m",
+            reason="",
+            calls=number,
+            took_ms=1.0,
+            cost_usd=0.0,
+            tier=tier,
+            saved_usd=0.0 if tier is None else 0.25 * number,
+            saved_ms=0.0 if tier is None else 600.0 * number,
+        )
+        for tier, number in tiers
+    )
+
+
+KNOWN = [
+    ((), ""),
+    ((("l2-hot", 1),), "1 of 1 delegated call known (l2-hot 1), which saved 0.25 USD and 600 ms"),
+    (((None, 3),), ""),
+    (
+        ((None, 2), ("l3", 1), ("l2-hot", 1), ("l2-hot", 2)),
+        "4 of 6 delegated calls known (l2-hot 3, l3 1), which saved 1 USD and 2.4 s",
+    ),
+]
+
+
+@pytest.mark.parametrize(("tiers", "text"), KNOWN)
+def test_what_was_known_is_said_beside_the_value(tiers: Any, text: str, console: Callable[..., Any]) -> None:
+    reply = RunReply(run_id="r", status="completed", value=7, text="7", calls=calls(*tiers))
+    said = console()
+    assert show_reply(reply, None, said.console) == 0
+    assert said.out.getvalue() == "7\n"
+    assert said.err.getvalue() == (f"{text}\n" if text else "")
+    said = console(json=True)
+    show_reply(reply, None, said.console)
+    assert said.err.getvalue() == ""
+    found = [(call["tier"], call["calls"]) for call in json.loads(said.out.getvalue())["calls"]]
+    assert found == [*tiers]
 
 
 def test_a_ticket(console: Callable[..., Any]) -> None:

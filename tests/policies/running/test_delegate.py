@@ -763,6 +763,42 @@ def test_what_is_measured_observed_and_audited() -> None:
     )
 
 
+LEVEL = "(defn f [x] : [:enum :low :high] (if (> x 2) :high (/ :low x)))"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("answers", "argument", "answered_by", "answer"),
+    [
+        ({"a": gives(Keyword.of("low"))}, 3, A, ":low"),
+        ({"a": fails("timeout"), "b": gives(Keyword.of("high"))}, 3, B, ":high"),
+        ({"a": fails("timeout"), "b": gives(Keyword.of("SECRET"))}, 3, LocalPure(), ":high"),
+    ],
+)
+def test_of_an_enum_the_audit_is_told_the_answer_whoever_gave_it(
+    answers: dict[str, Answer], argument: int, answered_by: ExecTarget, answer: str, backend: BackendName
+) -> None:
+    setting = Setting(**answers)
+    assert str(setting.run(f"{LEVEL} (f {argument})", backend)) == answer
+    (record,) = setting.records
+    assert (record.answered_by, record.answer) == (answered_by, answer)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_body_that_fails_is_told_of_without_an_answer(backend: BackendName) -> None:
+    setting = Setting(a=fails("timeout"), b=fails("timeout"))
+    with pytest.raises(errors.RtfsError):
+        setting.run(f"{LEVEL} (f 1)", backend)
+    (record,) = setting.records
+    assert (record.answered_by, record.answer) == (LocalPure(), None)
+
+
+def test_of_other_types_no_answer_is_told() -> None:
+    setting = Setting(a=gives("SECRET"))
+    assert setting.run("(defn f [x] : string x) (f 1)") == "SECRET"
+    assert [record.answer for record in setting.records] == [None]
+
+
 def test_a_cause_that_nobody_knows() -> None:
     setting = Setting(a=fails("moon phase", detail="full"), b=gives(2))
     assert setting.run(DOUBLED) == 2

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from actors.caches.l2 import rows
+from actors.caches.disk import files
 from actors.caches.l2.change import Put
 from actors.caches.l2.payload import stored_form
 from actors.caches.l2.reader import L2Reader
@@ -85,7 +85,7 @@ def committed(told: int, before: int) -> int:
 
 
 def test_a_hundred_kills_lose_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MAX_READERS", 32)  # fewer than the readers that die
+    monkeypatch.setattr(files, "MAX_READERS", 32)  # fewer than the readers that die
     chance = random.Random(11)
     L2Store(folder, CONFIG, map_bytes=1 << 18).close()
     known = killed = 0

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from actors.caches.disk import environment, files
+from actors.caches.disk.owned import RUNNING_FILE
 from actors.caches.errors import StoreError, StoreMissing
-from actors.caches.l2 import environment, rows
+from actors.caches.l2 import rows
 from actors.caches.l2.reader import L2Reader
-from actors.caches.l2.store import RUNNING_FILE, L2Store
+from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig, Which
 
 CONFIG = CacheConfig(size_bytes=1 << 26)
@@ -106,7 +108,8 @@ import sys
 from pathlib import Path
 from actors.caches.errors import StoreError
 from actors.caches.l2.reader import L2Reader
-from actors.caches.l2.store import RUNNING_FILE, L2Store
+from actors.caches.disk.owned import RUNNING_FILE
+from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig
 try:
     store = L2Store(Path(sys.argv[1]), CacheConfig(size_bytes=1 << 26))
@@ -210,7 +213,8 @@ _WRITE = """
 import sys
 from pathlib import Path
 from actors.caches.l2.change import Put
-from actors.caches.l2.store import RUNNING_FILE, L2Store
+from actors.caches.disk.owned import RUNNING_FILE
+from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig, Origin
 from rtfs.ir_codec import encode_value
 store = L2Store(Path(sys.argv[1]), CacheConfig(size_bytes=1 << 26), map_bytes=1 << 18)
@@ -285,7 +289,7 @@ def test_the_table_of_readers_never_fills(
     folder: Path, call: Any, put: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many processes that end without a word, in a table for a few."""
-    monkeypatch.setattr(rows, "MAX_READERS", 4)
+    monkeypatch.setattr(files, "MAX_READERS", 4)
     with L2Store(folder, CONFIG) as store:
         store.write([put(call(1), "v")])
         reader = L2Reader(folder)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from actors.caches.clock import SteadyClock
+from actors.caches.disk.victims import SAMPLE
 from actors.caches.errors import InvalidCache, StoreError, StoreFull, StoreInUse
 from actors.caches.l2 import rows
-from actors.caches.l2.change import SAMPLE
 from actors.caches.l2.reader import L2Reader
 from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig, Origin, Which

@@ -1,4 +1,4 @@
-"""The writer: commits of many, room that ends, leases."""
+"""The writer: commits of many, room that ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from actors.caches.l2.writer import CacheWriter
 from actors.caches.layer import CacheConfig, Which
 
 CONFIG = CacheConfig(size_bytes=1 << 26)
-KEY = b"k" * 32
 
 
 @pytest.fixture
@@ -83,25 +82,6 @@ def test_expired_entries_are_swept(folder: Path, call: Any, put: Any, monkeypatc
         while writer.stats().entries and time.monotonic() < until:
             time.sleep(0.01)
         assert writer.stats().expirations == 1
-
-
-def test_a_lease_is_given_back_when_the_answer_is_written(writer: CacheWriter, call: Any, put: Any) -> None:
-    told: list[str | None] = []
-    seen: list[int] = []
-    writer.acquire(KEY, "a", told.append)
-    writer.acquire(KEY, "b", lambda _: seen.append(writer._store.size()[0]))
-    writer.put([put(call(1), "v")])
-    assert told[0] is not None
-    writer.release(KEY, told[0])
-    assert writer.flush()
-    until = time.monotonic() + 30
-    while not seen and time.monotonic() < until:
-        time.sleep(0.001)
-    assert seen == [1]
-    writer.acquire(KEY, "b", told.append)
-    assert told[1] is not None
-    writer.release(KEY, told[1])
-    assert len(writer.leases) == 0
 
 
 # ---------------------------------------------------------------- no room

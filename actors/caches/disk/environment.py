@@ -13,40 +13,42 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import lmdb
 
+from actors.caches.disk import files
+from actors.caches.disk.file_check import allot_readers, check_file, check_size, mend_size
+from actors.caches.disk.files import Schema
+from actors.caches.disk.writer_lock import has_writer
 from actors.caches.errors import StoreDamaged, StoreError, StoreInUse, StoreMissing
-from actors.caches.l2 import rows
-from actors.caches.l2.file_check import allot_readers, check_file, check_size, mend_size
-from actors.caches.l2.writer_lock import has_writer
 from actors.caches.layer import Origin
 
 #: looks at a file that a writer may just have begun to change
 _TRIES: Final = 3
 
 
-class Opened(NamedTuple):
+class Opened[D](NamedTuple):
     """An environment that is open."""
 
     env: lmdb.Environment
-    databases: rows.Databases
+    databases: D
     #: the file that is mapped
     inode: int
     #: those that were read from it, by number
     origins: dict[int, Origin]
 
 
-class Environment:
+class Environment[D]:
     """That of a folder, open or not. `join` makes it.
 
     Args:
         map_bytes: size of the map of the writer's; None: it is for reading only.
     """
 
-    def __init__(self, folder: Path, map_bytes: int | None) -> None:
+    def __init__(self, folder: Path, schema: Schema[D], map_bytes: int | None) -> None:
         self.folder = folder
+        self.schema = schema
         self.map_bytes = map_bytes
         self.reading: Final = RLock()
         self.writing: Final = RLock()
@@ -54,7 +56,7 @@ class Environment:
         #: descriptor of the lock that the writer holds
         self.writer_lock: int | None = None
         #: None: not open now. Read with one of the locks held
-        self.opened: Opened | None = None
+        self.opened: Opened[D] | None = None
         self._opening = Lock()
         self._pid = os.getpid()
 
@@ -63,7 +65,7 @@ class Environment:
         """Whether this process is the folder's writer."""
         return self.map_bytes is not None
 
-    def open(self) -> Opened:
+    def open(self) -> Opened[D]:
         """What is open, or is now. With one of the locks held.
 
         Raises:
@@ -90,7 +92,7 @@ class Environment:
             StoreError: it cannot be used as it is.
         """
         try:
-            status = (self.folder / rows.DATA_FILE).stat()
+            status = (self.folder / files.DATA_FILE).stat()
         except FileNotFoundError:
             self._drop()
             raise StoreMissing(f"there is no cache in `{self.folder}`") from None
@@ -116,8 +118,8 @@ class Environment:
             if opened is not None:
                 opened.env.close()
 
-    def _open(self) -> Opened:
-        path = self.folder / rows.DATA_FILE
+    def _open(self) -> Opened[D]:
+        path = self.folder / files.DATA_FILE
         try:
             if self.map_bytes is None:
                 self._check_unwritten(path)
@@ -125,17 +127,17 @@ class Environment:
                 allot_readers(self.folder)
             env = self._environment()
         except lmdb.Error as exc:
-            raise rows.translated(exc, self.folder) from exc
+            raise files.translated(exc, self.folder) from exc
         try:
             if self.is_writable:
                 mend_size(env, self.folder)
             else:
                 check_size(env, self.folder)
-            databases = rows.open_databases(env, create=self.is_writable)
+            databases = self.schema.open(env, create=self.is_writable)
             return Opened(env, databases, path.stat().st_ino, {})
         except lmdb.Error as exc:
             env.close()
-            raise rows.translated(exc, self.folder) from exc
+            raise files.translated(exc, self.folder) from exc
         except BaseException:
             env.close()
             raise
@@ -164,9 +166,9 @@ class Environment:
             create=not reads,
             mode=0o600,
             metasync=False,  # what was synced is whole all the same, at worst without the last commit
-            max_dbs=rows.MAX_DATABASES,
-            max_readers=rows.MAX_READERS,
-            max_spare_txns=rows.SPARE_READERS,
+            max_dbs=files.MAX_DATABASES,
+            max_readers=files.MAX_READERS,
+            max_spare_txns=files.SPARE_READERS,
         )
 
 
@@ -178,9 +180,9 @@ class _Process:
 
     def __init__(self) -> None:
         self.lock = RLock()
-        self.by_path: dict[str, Environment] = {}
+        self.by_path: dict[str, Environment[Any]] = {}
         self.is_watching_forks = False
-        self._forking: list[Environment] = []
+        self._forking: list[Environment[Any]] = []
 
     def watch_forks(self) -> None:
         """See to it, once, that no environment crosses a fork."""
@@ -216,7 +218,7 @@ class _Process:
 _process: Final = _Process()
 
 
-def join(folder: Path, map_bytes: int | None = None) -> Environment:
+def join[D](folder: Path, schema: Schema[D], map_bytes: int | None = None) -> Environment[D]:
     """The environment of a folder, for one user more, who calls `leave` in the end.
 
     Readers open it when they read.
@@ -235,17 +237,17 @@ def join(folder: Path, map_bytes: int | None = None) -> Environment:
         if environment is not None and map_bytes is not None:
             raise StoreInUse(f"this process uses the cache in `{folder}` already; open its writer first")
         if environment is None:
-            environment = Environment(folder, map_bytes)
+            environment = Environment(folder, schema, map_bytes)
             if map_bytes is not None:
                 environment.open()
-            elif not (folder / rows.DATA_FILE).is_file():
+            elif not (folder / files.DATA_FILE).is_file():
                 raise StoreMissing(f"there is no cache in `{folder}`")
             _process.by_path[path] = environment
         environment.users += 1
         return environment
 
 
-def leave(environment: Environment) -> None:
+def leave(environment: Environment[Any]) -> None:
     """Close the environment if nobody else in this process uses it."""
     with _process.lock:
         environment.users -= 1

@@ -8,11 +8,11 @@ from pathlib import Path
 import lmdb.verify
 import pytest
 
+from actors.caches.disk.file_check import check_file
+from actors.caches.disk.structure import structure_problems
 from actors.caches.l2 import rows
 from actors.caches.l2.change import Put
-from actors.caches.l2.file_check import check_file
 from actors.caches.l2.store import L2Store
-from actors.caches.l2.structure import structure_problems
 from actors.caches.layer import CacheConfig, Origin, Which
 
 CONFIG = CacheConfig(size_bytes=1 << 26)

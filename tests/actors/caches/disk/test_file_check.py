@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from actors.caches.disk.file_check import CHECKED_BYTES, boot, check_file, went_down
+from actors.caches.disk.files import DATA_FILE
+from actors.caches.disk.owned import RUNNING_FILE
 from actors.caches.errors import StoreDamaged
-from actors.caches.l2.file_check import CHECKED_BYTES, boot, check_file, went_down
-from actors.caches.l2.rows import DATA_FILE
-from actors.caches.l2.store import RUNNING_FILE, L2Store
+from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig
 
 CONFIG = CacheConfig(size_bytes=1 << 28)

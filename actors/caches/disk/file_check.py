@@ -13,10 +13,10 @@ from typing import Final
 
 import lmdb
 
+from actors.caches.disk import files
+from actors.caches.disk.files import DATA_FILE, LOCK_FILE, NO_ROOM
+from actors.caches.disk.structure import structure_problems
 from actors.caches.errors import StoreDamaged, StoreError, StoreFull
-from actors.caches.l2 import rows
-from actors.caches.l2.rows import DATA_FILE, LOCK_FILE, NO_ROOM
-from actors.caches.l2.structure import structure_problems
 
 #: looks at the size, and the pause between them, seconds: between its commit and its making up the writer needs
 #: some microseconds
@@ -28,14 +28,17 @@ _READER_BYTES: Final = 64
 CHECKED_BYTES: Final = 1 << 25
 
 
-def check_file(folder: Path, *, thorough: bool = True) -> None:
+def check_file(folder: Path, *, thorough: bool = True, walked_bytes: int = CHECKED_BYTES) -> None:
     """Walk the structure of a file without LMDB; that of a large one only if `thorough`. No writer may run.
+
+    Args:
+        walked_bytes: files up to this size are not large.
 
     Raises:
         StoreDamaged: it is not what LMDB wrote.
     """
     path = folder / DATA_FILE
-    if not path.exists() or (path.stat().st_size > CHECKED_BYTES and not thorough):
+    if not path.exists() or (path.stat().st_size > walked_bytes and not thorough):
         return
     try:
         problems = structure_problems(folder)
@@ -86,7 +89,7 @@ def allot_readers(folder: Path) -> None:
         StoreFull: there is no room.
         StoreError: the file cannot be used.
     """
-    nbytes = (rows.MAX_READERS + 4) * _READER_BYTES
+    nbytes = (files.MAX_READERS + 4) * _READER_BYTES
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.caches.disk.writer_lock import has_writer, only_writer
 from actors.caches.errors import StoreError, StoreInUse
-from actors.caches.l2.writer_lock import has_writer, only_writer
 
 
 def test_there_is_one_writer_at_a_time(tmp_path: Path) -> None:
