@@ -1,6 +1,6 @@
 # Each verb is one line here and, if it is longer, one script. `make demo` and `make test` need nothing set up.
 
-.PHONY: help setup demo test check bench docs format lock clean
+.PHONY: help setup demo test slow check bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -15,12 +15,15 @@ demo: setup      ## start a runtime on Ray, triage its own logs; LOG=FILE for an
 test: setup      ## all tests; ARGS="-k reader" for some
 	@scripts/test $(ARGS)
 
+slow: setup      ## the tests that take longest, which `make test` leaves out
+	@SLOW=1 scripts/test $(ARGS)
+
 check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-bench: setup     ## how fast it is, beside its peers; some twenty minutes
+bench: setup     ## how fast it is, beside its peers; some forty minutes
 	.venv/bin/python benchmarks/language.py
 	.venv/bin/python benchmarks/reader.py
 	.venv/bin/python benchmarks/linking.py
@@ -32,6 +35,11 @@ bench: setup     ## how fast it is, beside its peers; some twenty minutes
 	.venv/bin/python benchmarks/models.py
 	.venv/bin/python benchmarks/classifying.py
 	.venv/bin/python benchmarks/models_on_ray.py
+	.venv/bin/python benchmarks/caches.py
+	.venv/bin/python benchmarks/semantic_search.py
+	.venv/bin/python benchmarks/semantic.py
+	.venv/bin/python benchmarks/semantic_on_ray.py
+	.venv/bin/python benchmarks/prewarming.py
 
 docs: setup      ## write docs/library.md anew from the library
 	.venv/bin/python scripts/gen-docs

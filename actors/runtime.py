@@ -28,9 +28,9 @@ import ray.util
 
 from actors import names
 from actors.caches.actor import caches_actor
-from actors.caches.layer import CacheStats, Which
 from actors.caches.l3.question import Neighbour
 from actors.caches.l3.remote import RemoteSemantic
+from actors.caches.layer import CacheStats, Which
 from actors.control.actor import control_actor
 from actors.control.spec import MOST_RUNS, RuntimeSpec
 from actors.evaluator.actor import evaluator_actor

@@ -20,6 +20,7 @@ from rtfs.cli.console import UsageError
 if TYPE_CHECKING:
     from actors.caches.l2.survey import L2Survey
     from actors.caches.layer import Which
+    from actors.runtime import Runtime
 
 #: of a runtime's folder for its state
 L2: Final = Path("caches", "l2")
@@ -85,7 +86,7 @@ def usable(options: Namespace) -> Iterator[None]:
 
 
 class Purger(Protocol):
-    """Who removes answers. Raises StoreError: they cannot be removed now."""
+    """Who removes answers. Raises CacheError: they cannot be removed now."""
 
     def invalidate(self, which: Which) -> int:
         """Remove the answers that agree with `which`; how many."""
@@ -96,16 +97,13 @@ class Purger(Protocol):
 
 @contextmanager
 def purger(options: Namespace) -> Iterator[Purger]:
-    """Who removes answers from the cache: its one writer, which has to be this process.
-
-    This is where a runtime that runs is to be asked in place of its folder: it is the writer then.
+    """Who removes answers from the cache: its one writer, the runtime that has the folder or else this process.
 
     Raises:
-        UsageError: another process writes to it, or it cannot be used.
+        UsageError: another process writes to it that cannot be asked, or it cannot be used.
     """
-    from actors.caches.errors import StoreInUse
+    from actors.caches.errors import CacheError, StoreInUse
     from actors.caches.l2.store import L2Store
-    from actors.caches.l2.survey import writer_of
     from actors.caches.layer import CacheConfig
 
     folder = folder_of(options)
@@ -113,14 +111,53 @@ def purger(options: Namespace) -> Iterator[Purger]:
         try:
             store = L2Store(folder, CacheConfig(size_bytes=_NO_BOUND, persistent=True))
         except StoreInUse:
-            pid = writer_of(folder)
-            raise UsageError(
-                f"{'a process' if pid is None else f'process {pid}'} writes to the cache in `{folder}`: "
-                "as long as it does, nobody else can remove answers",
-                hint="end the runtime first, `rtfs runtime stop` or Ctrl-C where `rtfs serve` runs",
-            ) from None
-        with store:
-            yield store
+            store = None
+        if store is not None:
+            with store:
+                yield store
+            return
+    with _of_runtime(options, folder) as runtime:
+        try:
+            yield runtime
+        except CacheError as error:
+            raise UsageError(str(error)) from error
+
+
+class _RuntimePurger:
+    """A runtime, which removes answers from the memory of all its processes, too."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def invalidate(self, which: Which) -> int:
+        return self._runtime.invalidate_cache(which)
+
+    def clear(self) -> int:
+        return self._runtime.clear_cache()
+
+
+@contextmanager
+def _of_runtime(options: Namespace, folder: Path) -> Iterator[Purger]:
+    """The runtime that writes to the folder. Raises UsageError: it cannot be reached, or it is another."""
+    from actors.caches.l2.survey import writer_of
+    from cluster.cli import ray_side
+    from cluster.cli.connecting import NoRuntime, connected
+    from cluster.cli.connecting import usable as reachable
+
+    pid = writer_of(folder)
+    who = "a process" if pid is None else f"process {pid}"
+    text = f"{who} writes to the cache in `{folder}`: as long as it does, nobody else can remove answers"
+    with ray_side.quiet():
+        try:
+            runtime = connected(Namespace(name=options.name, address=None))
+        except NoRuntime:
+            hint = "end the runtime first, `rtfs runtime stop` or Ctrl-C where `rtfs serve` runs"
+            raise UsageError(text, hint=hint) from None
+        with runtime, reachable():
+            its = Path(runtime.spec.state_dir, L2)
+            if its.resolve() != folder.resolve():
+                raise UsageError(text, hint=f"the runtime `{options.name}` has that in `{its}`")
+            yield _RuntimePurger(runtime)
 
 
 # ---------------------------------------------------------------- where else it may be

@@ -56,9 +56,7 @@ def _of_header(header: str) -> CacheUse:
         name, _, value = element.partition("=")
         found.setdefault(name.strip().lower(), []).append(value.strip())
     ages = [_seconds(value) for value in found.get("max-age", ())]
-    return CacheUse(
-        bypass="no-cache" in found, no_store="no-store" in found, max_age_s=min(ages, default=None)
-    )
+    return CacheUse(bypass="no-cache" in found, no_store="no-store" in found, max_age_s=min(ages, default=None))
 
 
 def _seconds(text: str) -> float:

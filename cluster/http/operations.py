@@ -47,8 +47,8 @@ _IF_MATCH: Final = Parameter(
 )
 _CACHE_CONTROL: Final = Parameter(
     name="Cache-Control",
-    text="What the run wants of the caches of results: `no-cache` (ask the targets), `no-store` (keep nothing), "
-    "`max-age=60` (nothing older). Other directives are ignored.",
+    text="What the run wants of the caches of results: `no-cache` (ask the targets), `no-store` (keep "
+    "nothing), `max-age=60` (nothing older). Other directives are ignored.",
     schema={"type": "string"},
     place="header",
     example="max-age=60",
@@ -75,9 +75,7 @@ OPERATIONS: Final = (
         bodies={"application/json": bodies.EvaluateBody},
         examples=examples.EVALUATE,
         answers=(
-            Answer(
-                status=200, text="It ran to its end.", model=bodies.RunAnswer, headers=("Cache-Status",)
-            ),
+            Answer(status=200, text="It ran to its end.", model=bodies.RunAnswer, headers=("Cache-Status",)),
             Answer(status=202, text="It is queued.", model=bodies.TicketAnswer, headers=("Location",)),
         ),
         problems=(

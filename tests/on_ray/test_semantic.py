@@ -14,6 +14,8 @@ from actors.requests import CallSummary
 pytest.importorskip("llama_cpp", reason="llama.cpp is not installed")
 pytest.importorskip("hnswlib", reason="hnswlib is not installed")
 
+pytestmark = pytest.mark.slow
+
 POLICY = """
 [delegation.local_models]
 topics = { path = "topics.rules" }

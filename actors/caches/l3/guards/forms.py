@@ -21,6 +21,7 @@ from actors.caches.l3.guards.tokens import Token, scan
 
 LANGUAGES: Final = (ENGLISH, GERMAN)
 
+_CASE_MATTERS: Final = frozenset().union(*(language.case_matters for language in LANGUAGES))
 #: share of words that a language must know for it to be that of a text
 _KNOWN_SHARE: Final = 0.3
 #: the same where no word is a mark of a language
@@ -36,7 +37,7 @@ def analysed(text: str) -> Analysis:
         return Analysis(text=digest, language="", form=(), items=(), is_long=True)
     tokens = list(scan(text))
     language = language_of(tokens)
-    items = raw_items(tokens) if language is None else _read(language, tokens)
+    items = raw_items(tokens, _CASE_MATTERS) if language is None else _read(language, tokens)
     commas = [at for at, item in enumerate(items) if item.kind == "punctuation"]
     said = tuple(item for item in items if item.kind != "punctuation")
     return Analysis(

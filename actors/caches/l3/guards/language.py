@@ -103,6 +103,8 @@ class Language:
     asking: Mapping[str, str] = field(default_factory=dict)
     #: may begin what stands in front of a question or behind it: `in`
     frontable: frozenset[str] = frozenset()
+    #: words before which a contraction in `'s` may be read in two ways
+    leaves_open: Callable[[str], bool] = lambda word: False
     #: brings the items of a sentence into one order, given whether it ended in a question mark, and how a word
     #: in lower case is read
     arrange: Callable[[Language, list[Item], bool, Callable[[str], Item]], list[Item]] = (

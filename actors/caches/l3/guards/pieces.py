@@ -32,14 +32,15 @@ COMMA: Final = Item("punctuation", ",", ",")
 _REACHING: Final = frozenset({"negation", "scope", "conjunction"})
 
 
-def raw_items(tokens: list[Token]) -> list[Item]:
-    """Items of a text in no known language: everything as it is, but for case."""
+def raw_items(tokens: list[Token], case_matters: frozenset[str]) -> list[Item]:
+    """Items of a text in no known language: everything as it is, but for case where that does not matter."""
     items: list[Item] = []
     for token in tokens:
         if token.after_comma and items:
             items.append(COMMA)
         kind = "order" if token.kind == "end" else AS_WRITTEN[token.kind]
-        items.append(Item(kind, token.lower if token.kind == "word" else token.text, token.text))
+        folds = token.kind == "word" and token.lower not in case_matters
+        items.append(Item(kind, token.lower if folds else token.text, token.text))
     return items[:-1] if items and tokens[-1].kind == "end" else items
 
 
@@ -60,9 +61,9 @@ def kept_commas(sentence: list[Item]) -> list[Item]:
 
 def expanded(language: Language, tokens: list[Token]) -> list[Token]:
     """Contractions as the words that they stand for."""
-    made = []
-    for token in tokens:
-        parts = _parts(language, token) if token.kind == "word" else None
+    made: list[Token] = []
+    for place, token in enumerate(tokens):
+        parts = _parts(language, token, tokens[place + 1 : place + 3]) if token.kind == "word" else None
         if parts is None:
             made.append(token)
             continue
@@ -72,9 +73,9 @@ def expanded(language: Language, tokens: list[Token]) -> list[Token]:
     return made
 
 
-def _parts(language: Language, token: Token) -> list[str] | None:
+def _parts(language: Language, token: Token, ahead: list[Token]) -> list[str] | None:
     whole = language.contractions.get(token.lower)
-    if whole is not None:
+    if whole is not None and not (token.lower.endswith("'s") and _is_open(language, ahead)):
         return whole.split()
     if "'" in token.lower:
         for suffix, word in language.suffixes.items():
@@ -86,6 +87,11 @@ def _parts(language: Language, token: Token) -> list[str] | None:
         if all(part in numerals.units or part in numerals.tens for part in parts):
             return parts
     return None
+
+
+def _is_open(language: Language, ahead: list[Token]) -> bool:
+    """Whether `who's` before these is `who has` as well as `who is`."""
+    return any(language.leaves_open(token.lower) for token in ahead)
 
 
 def case_speaks(tokens: list[Token]) -> bool:

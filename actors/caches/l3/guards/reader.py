@@ -65,7 +65,7 @@ class Reader:
             return self._phrase(at) or self._date(at) or self._number_words(at) or self._word(at)
         if token.kind in ("number", "attached", "time", "iso", "dots", "ordinal"):
             return self._date(at) or self._number(at)
-        if token.kind == "symbol" and token.text in CURRENCIES and self._kind(at + 1) == "number":
+        if self._is_before_number(at):
             end = self._number(at + 1)
             self._add("unit", CURRENCIES[token.text], token.text)
             return end
@@ -77,16 +77,21 @@ class Reader:
             self._add(AS_WRITTEN[token.kind], self._written(token), token.text)
         return at + 1
 
+    def _is_before_number(self, at: int) -> bool:
+        """Whether a currency is there whose number follows, `$5`."""
+        token = self._tokens[at]
+        is_currency = token.kind == "symbol" and token.text in CURRENCIES and token.text != "%"
+        return is_currency and self._kind(at + 1) == "number" and self._kind(at - 1) != "number"
+
     def _written(self, token: Token) -> str:
-        return (
-            token.lower if token.kind == "link" and "@" in token.text and "/" not in token.text else token.text
-        )
+        is_mail = token.kind == "link" and "@" in token.text and "/" not in token.text
+        return token.lower if is_mail else token.text
 
     def _add(self, kind: str, value: str, shown: str) -> None:
         self._sentence.append(Item(kind, value, shown))
 
     def _kind(self, at: int) -> str:
-        return self._tokens[at].kind if at < len(self._tokens) else ""
+        return self._tokens[at].kind if 0 <= at < len(self._tokens) else ""
 
     def _end(self, *, asks: bool) -> None:
         """A sentence is over."""

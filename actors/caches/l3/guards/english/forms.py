@@ -93,6 +93,18 @@ _WITH_OES: Final = frozenset("do go undo redo echo veto hero potato tomato".spli
 _VOWELS: Final = frozenset("aeiou")
 
 
+_PARTICIPLES: Final = frozenset(form for _, forms in _IRREGULAR.values() for form in forms) | {
+    "had",
+    "hit",
+    "hurt",
+}
+
+
+def is_participle(word: str) -> bool:
+    """Whether a word may be the past participle of a verb, so that `who's` before it may be `who has`."""
+    return word.endswith("ed") or word in _PARTICIPLES
+
+
 def verb(word: str) -> Iterator[tuple[str, str]]:
     """Forms of a verb: base, third person, past, participle, gerund."""
     yield word, ""

@@ -129,7 +129,7 @@ how exactly = question:how
 ^ (show|display) (me|) a list of = show
 ^ (list|display) (all|every|the|my|our|any) = show $
 ^ list (me|out) (all|every|the|my|our|any) = show $
-(compute|work out) (the|a|an|how|my) = calculate $
+compute (the|a|an|how|my) = calculate $
 big (data|o|bang|ben|mac|tech|endian|brother|apple|bird) = word:big $
 at least = scope:>=
 no (less|fewer) than = scope:>=

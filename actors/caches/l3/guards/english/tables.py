@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.caches.l3.guards.english import opposites, synonyms, words
-from actors.caches.l3.guards.english.forms import adjective, noun, verb
+from actors.caches.l3.guards.english.forms import adjective, is_participle, noun, verb
 from actors.caches.l3.guards.english.guarded import GUARDED
 from actors.caches.l3.guards.english.order import arranged
 from actors.caches.l3.guards.english.phrases import PHRASES
@@ -27,6 +27,7 @@ ENGLISH: Final = Language(
     polite=frozenset({"please", "kindly", "pls", "plz"}),
     contractions=words.CONTRACTIONS,
     suffixes=words.SUFFIXES,
+    leaves_open=is_participle,
     phrases=PHRASES,
     synonyms=(
         Synonyms(table=synonyms.VERBS, inflect=verb),

@@ -17,13 +17,14 @@ from actors.caches.l3.guards.model import CLAUSE, Item
 from actors.caches.l3.guards.questions import HOW_TO, auxiliary_in_front, is_how_to
 
 _HOW_TO: Final = Item("question", HOW_TO, "wie")
+_HOW_I: Final = Item("question", "wie-ich", "wie")
 #: `einen` reads as `den` where the answer does not depend on it
 _DEFINITE: Final = {"einen": "den", "eine": "die", "ein": "das", "einem": "dem", "einer": "der", "eines": "des"}
 _COUNTING: Final = frozenset({"scope", "negation", "number"})
 #: words that ask and have no noun with them
 _ASKING: Final = frozenset("wer wen wem was wo wohin woher wann warum".split())
 #: verbs that ask how somebody is, or how something is called, and not how it is done
-_STATES: Final = frozenset(
+_STATES: Final = tuple(
     "sehe sieht heiße heißt fühle fühlt wirke wirkt klinge klingt sterbe stirbt nenne nennt sage sagt stehe "
     "steht gehe geht liege liegt schneide schneidet".split()
 )
@@ -33,7 +34,9 @@ def arranged(language: Language, items: list[Item], asks: bool, read: Callable[[
     """A sentence in the order that guards compare."""
     if items[0] == CLAUSE:
         items = _main_clause(language, items[1:])
-    if items and items[0].value == "request":
+    if not items:
+        return items
+    if items[0].value == "request":
         items, asks = _request(items), False
     how_to = _how_to(items, read)
     if how_to is None:
@@ -86,6 +89,8 @@ def _clause(items: list[Item], read: Callable[[str], Item]) -> list[Item]:
     if items[-1].value in ("kann", "könnte"):
         return [_HOW_TO, *items[:-1]]
     word = items[-1].shown
+    if word.endswith(_STATES):
+        return [_HOW_I, *items]
     person = "ich" if word.endswith("e") else "man"
     base = _infinitive(word, person)
     return [_HOW_TO, *items[:-1], items[-1] if base is None else read(base)]
@@ -105,11 +110,9 @@ def _with_zu(items: list[Item], read: Callable[[str], Item]) -> list[Item]:
 
 def _infinitive(word: str, person: str) -> str | None:
     """Of a verb as it is said of `ich` or `man`, by rule; None if it is none."""
-    if person == "ich":
-        if not word.endswith("e"):
-            return None
-        return _from_first(word)
-    return _from_third(word)
+    if person == "man":
+        return _from_third(word)
+    return _from_first(word) if word.endswith("e") else None
 
 
 def _from_first(word: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.caches.l3.guards import Refusal, analysed, compare, refusal
+from actors.caches.l3.guards.forms import LANGUAGES
 from actors.caches.l3.guards.model import GUARDS, MOST_CHARS
 
 REFUSED = [
@@ -67,6 +67,8 @@ ALIKE = [
     ("It is 1,000.5 km to the sea.", "It is 1000.5 kilometres to the sea"),
     ("It takes 1.5 million years.", "It takes 1500000 years."),
     ("It costs two hundred and five dollars.", "It costs $205."),
+    ("The room isn't closed.", "The room is not closed"),
+    ("Who's the boss?", "Who is the boss?"),
     ("I can't find the file.", "I cannot find the file!"),
     ("It's at 3 p.m. on the 5th of March.", "It is at 15:00 on March 5."),
     ("HOW DO I RESET MY PASSWORD", "how do I reset my password?"),
@@ -125,11 +127,10 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.timeout(30)  # milliseconds; with the square of the length it were minutes
 def test_hostile_texts_end(piece: str) -> None:
-    start = time.process_time()
     analysed((piece * MOST_CHARS)[:MOST_CHARS])
     analysed(piece * 100_000)
-    assert time.process_time() - start < 20  # milliseconds; with the square it were minutes
 
 
 @given(st.text(max_size=80))
@@ -149,3 +150,17 @@ def test_any_text_can_be_analysed(text: str) -> None:
 def test_a_negation_more_is_never_let_through(words: list[str]) -> None:
     text = " ".join(["Is", *words, "open"])
     assert refusal(f"{text} not", text) is not None
+
+
+WORDS = sorted({"-", ",", ".", "?", "5", "3pm"}.union(*(language.vocabulary for language in LANGUAGES)))
+
+
+@given(
+    st.sampled_from(["sag mir, wie ich", "wie", "tell me", "how do i", ""]),
+    st.lists(st.sampled_from(WORDS), max_size=8),
+)
+@settings(max_examples=400, deadline=None)
+def test_any_words_of_the_tables_can_be_analysed(start: str, words: list[str]) -> None:
+    text = f"{start} {' '.join(words)}"
+    assert refusal(text.upper(), text.upper()) is None
+    analysed(text)
