@@ -253,6 +253,8 @@ def _entries(folder: str) -> Iterator[tuple[float, int, str]]:
 
 def _payload(program: Program, linked: LinkedProgram, asked: Mapping[str, str | None]) -> bytes | None:
     """The body of an entry; None if a part cannot be kept. `asked`: modules and the digests of their texts."""
+    from rtfs.tiers import asked_for
+
     units: list[tuple[str | None, ir.Unit | None]] = [(None, program.unit)]
     units += [(name, program.module_unit(name)) for name, digest in asked.items() if digest is not None]
     frozen = []
@@ -260,7 +262,7 @@ def _payload(program: Program, linked: LinkedProgram, asked: Mapping[str, str | 
         with deep_recursion(ANALYSIS_DEPTH):
             for name, unit in units:
                 artifact = None if unit is None else linked.artifact(unit)
-                if unit is None or artifact is None:
+                if unit is None or artifact is None or asked_for(unit):  # wasm is made of the IR
                     return None
                 frozen.append((name, unit.source, _frozen(artifact)))
             return marshal.dumps((tuple(asked.items()), tuple(frozen)))

@@ -17,6 +17,7 @@ from rtfs.namespace import Modules, Namespace
 from rtfs.overlap.current import in_hub
 from rtfs.run import current_run
 from rtfs.runtime_facts import RuntimeFacts
+from rtfs.tiers import Tiers
 from rtfs.values import Value
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Link:
         self._program = program
         self._routes = routes
         self._backend = backend
+        #: which functions are wasm depends on which run elsewhere
+        self._tiers = Tiers() if backend == "python" else None
         #: whether parts of the program that may wait for a function that runs elsewhere overlap
         self._overlaps = overlaps
         #: by id of the unit, and whether its parts overlap; None: the interpreter runs it
@@ -79,6 +82,8 @@ class Link:
             from rtfs.interpret import run_unit
 
             return run_unit(unit, namespace, modules)
+        if self._tiers is not None:
+            self._tiers.bind_in(namespace, unit)
         from rtfs.emit_python.artifact import run_artifact
 
         artifact = self._program.code(unit).artifact
@@ -91,6 +96,8 @@ class Link:
             from rtfs.emit_python.routed import Uncompiled
 
             bound = frozenset[int]() if self._routes is None else self._routes.bound(unit)
+            if self._tiers is not None:
+                bound |= self._tiers.bound(unit, bound)
             try:
                 known = unit, self._program.code(unit).routing(bound, overlaps=overlaps)
             except Uncompiled:

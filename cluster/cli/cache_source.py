@@ -147,11 +147,13 @@ def _of_runtime(options: Namespace, folder: Path) -> Iterator[Purger]:
     pid = writer_of(folder)
     who = "a process" if pid is None else f"process {pid}"
     text = f"{who} writes to the cache in `{folder}`: as long as it does, nobody else can remove answers"
+    hint = "end the runtime first, `rtfs runtime stop` or Ctrl-C where `rtfs serve` runs"
+    if options.folder is not None:
+        raise UsageError(text, hint=f"{hint}; --name NAME in place of --folder asks it")
     with ray_side.quiet():
         try:
             runtime = connected(Namespace(name=options.name, address=None))
         except NoRuntime:
-            hint = "end the runtime first, `rtfs runtime stop` or Ctrl-C where `rtfs serve` runs"
             raise UsageError(text, hint=hint) from None
         with runtime, reachable():
             its = Path(runtime.spec.state_dir, L2)

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from rtfs.cli import compile_wasm
 from rtfs.cli import options as common
 from rtfs.cli.console import Console, Exit, UsageError
 from rtfs.cli.sources import read_program
@@ -19,6 +20,8 @@ _EXAMPLES = (
     ("rtfs compile plan.rtfs --emit python", "the Python code it runs as"),
     ("rtfs compile plan.rtfs --emit hash", "the content hash: equal programs have equal ones"),
     ("rtfs compile plan.rtfs --emit binary -o plan.rtfsc", "the serialised form"),
+    ("rtfs compile plan.rtfs --target wasm -o plan.wasm", "its numeric functions as WebAssembly"),
+    ("rtfs compile plan.rtfs --target wasm --why", "which these are, and why the others are not"),
 )
 
 
@@ -40,6 +43,8 @@ def _hash(program: Program) -> str:
 
 _TEXTS: Final[dict[str, Callable[[Program], str]]] = {"ir": _ir, "python": _python, "hash": _hash}
 _BINARY: Final = "binary"
+_IR: Final = "ir"
+_WASM: Final = "wasm"
 
 
 def parse(argv: Sequence[str]) -> Namespace:
@@ -47,8 +52,10 @@ def parse(argv: Sequence[str]) -> Namespace:
     parser = common.Parser("compile", "Show or save what becomes of a program; nothing runs.", _EXAMPLES)
     parser.add_argument("file", metavar="FILE", help="the program; `-` is stdin")
     parser.add_argument(
-        "--emit", **common.one_of((*_TEXTS, _BINARY)), default="ir", help="in which form (default: ir)"
+        "--emit", **common.one_of((*_TEXTS, _BINARY)), default=None, help="in which form (default: ir)"
     )
+    parser.add_argument("--target", **common.one_of((_WASM,)), default=None, help="compile for this machine")
+    parser.add_argument("--why", action="store_true", help="say what becomes WebAssembly, and what does not")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to (default: stdout)")
     common.add_path(parser)
     return parser.options(argv)
@@ -59,18 +66,28 @@ def execute(options: Namespace, console: Console) -> Exit:
     import rtfs
     from rtfs.errors import RtfsError
 
+    compile_wasm.check(options)
     source = read_program(options.file)
+    form = options.emit or _IR
     try:
         program = rtfs.compile(source.text, source_name=source.name, modules=common.modules(options))
-        data = _emit(program, options.emit)
+        if options.target == _WASM:
+            return compile_wasm.execute(
+                program, options, console, lambda module: _put(module, options, console)
+            )
+        data = _emit(program, form)
     except RtfsError as error:
         return console.fail(error, source)
+    return console.finish(Exit.VALUE, {"emit": form, **_put(data, options, console)})
+
+
+def _put(data: str | bytes, options: Namespace, console: Console) -> dict[str, str | None]:
+    """Write or print the result; what `--json` says of it."""
     if options.output is not None:
         _save(options.output, data)
     elif not console.json:
         _print(data, console)
-    fields = {"emit": options.emit, "output": options.output, **_as_json(data, options.output)}
-    return console.finish(Exit.VALUE, fields)
+    return {"output": options.output, **_as_json(data, options.output)}
 
 
 def _emit(program: Program, form: str) -> str | bytes:

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("policies.cli.explain", "say where each function would run, and why"),
     "policy": ("policies.cli.policy", "check, compare and show policies"),
     "models": ("cluster.cli.models", "list, add, try, measure and fetch models"),
+    "cache": ("cluster.cli.cache", "look at kept results, remove, verify and export them"),
     "serve": ("cluster.cli.serve", "start a runtime with an HTTP endpoint"),
     "submit": ("cluster.cli.submit", "run a program as a job of a Ray cluster"),
     "tickets": ("cluster.cli.tickets", "list, show, cancel and requeue queued runs"),

@@ -76,7 +76,9 @@ def test_requests_come_back():
     assert RunRequest.decode(plain.encode()) == plain
 
 
-@pytest.mark.parametrize("use", [CacheUse(), CacheUse(bypass=True), CacheUse(no_store=True), CacheUse(max_age_s=0)])
+@pytest.mark.parametrize(
+    "use", [CacheUse(), CacheUse(bypass=True), CacheUse(no_store=True), CacheUse(max_age_s=0)]
+)
 def test_what_is_wanted_of_caches_comes_back(use):
     assert RunRequest.decode(RunRequest(source="1", cache=use).encode()).cache == use
 
@@ -128,7 +130,11 @@ def test_what_is_damaged_is_refused(data):
     ("name", "value"),
     [
         *(("level", "root"), ("hops", "1"), ("allowed", Vector([1])), ("limits", 3), ("cache", 1)),
-        *(("cache", Vector([True, False])), ("cache", Vector([1, False, None])), ("cache", Vector([True, None, 1]))),
+        *(
+            ("cache", Vector([True, False])),
+            ("cache", Vector([1, False, None])),
+            ("cache", Vector([True, None, 1])),
+        ),
         *(("cache", Vector([True, True, -1.0])), ("cache", Vector([True, True, "1"]))),
     ],
 )

@@ -73,8 +73,13 @@ def test_every_table_of_the_schema_has_a_heading() -> None:
     }
     shown = {model for model, _ in TABLES.values()}
     assert models - shown == {
-        schema.TargetFacts, schema.Sampling, schema.ReplicaRange, schema.Caches, schema.CacheTable, schema.PolicyFile,
-    }  # fmt: skip
+        schema.TargetFacts,
+        schema.Sampling,
+        schema.ReplicaRange,
+        schema.Caches,
+        schema.CacheTable,
+        schema.PolicyFile,
+    }
 
 
 def test_conditions_and_consequences_are_all_keys_of_a_rule() -> None:

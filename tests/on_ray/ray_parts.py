@@ -26,6 +26,10 @@ flaky = { kind = "echo", fail_rate = 1.0 }
 [delegation.health]
 cool_down_s = { crashed = 0.5, connection-lost = 0.5, connection-refused = 0.5, unknown = 0.5 }
 max_cool_down_s = 2
+
+# these tests are about calls that reach their targets; `test_caches` has a runtime of its own
+[delegation.caches.l2]
+enabled = false
 """
 
 

@@ -19,6 +19,7 @@ import ray
 from actors import names
 from actors.caches.errors import CacheError
 from actors.caches.l3.question import Neighbour, SemanticQuestion, Served, Unknown, Verdict
+from actors.caches.semantic_meters import SemanticMeters
 from actors.control.spec import RuntimeSpec
 from actors.events.event import CACHES, POLICY, Event
 from actors.events.listener import SyncListener
@@ -29,6 +30,7 @@ from actors.options import actor_options
 from actors.policy.state import PolicyState
 from actors.ray_calls import AWAY, Actors
 from actors.telemetry import logs
+from actors.telemetry.meter import RayMeter
 from policies.errors import TargetFailed
 from policies.file.load import load_policy
 from policies.file.policy import Policy
@@ -53,6 +55,10 @@ class SemanticActor:
         self._opened: Opened | None = None
         self._problem = "it has not begun"
         self._lock = threading.Lock()
+        meter = RayMeter()
+        self._meters = SemanticMeters(meter)
+        meter.gather(lambda: self._meters.learnt(self.stats().get("errors", {}).values()))
+        meter.start()
         self._follow(_START_PATIENCE_S)
         source = ActorSource(self._actors.get(names.CONTROL))
         stream = EventStream(source, (POLICY, CACHES), connection_errors=AWAY)
@@ -116,7 +122,7 @@ class SemanticActor:
         try:
             from actors.caches.l3.opened import Opened
 
-            self._opened = Opened(policy, Path(self._spec.state_dir))
+            self._opened = Opened(policy, Path(self._spec.state_dir), self._meters.told)
             self._problem = ""
         except ImportError as error:
             self._problem = f"it needs what `pip install 'rtfs[models]'` brings: {error.name} is missing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +41,7 @@ class Opened:
 
     Args:
         state_dir: of the runtime.
+        told: told of each verdict and how near it was.
 
     Raises:
         ImportError: the packages for embedding or searching are missing.
@@ -48,7 +49,9 @@ class Opened:
         StoreError: the folder cannot be used.
     """
 
-    def __init__(self, policy: Policy, state_dir: Path) -> None:
+    def __init__(
+        self, policy: Policy, state_dir: Path, told: Callable[[str, float], None] = lambda verdict, near: None
+    ) -> None:
         self._asked = _asked(policy)
         settings = policy.settings
         self._embedder = load_embedder(_embedder(policy))
@@ -72,6 +75,7 @@ class Opened:
             refused,
             self._acceptance,
             self._answer,
+            told=told,
         )
 
     def is_of(self, policy: Policy) -> bool:

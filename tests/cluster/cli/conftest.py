@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from actors.caches.l2.change import Put
 from actors.caches.l2.payload import stored_form
 from actors.caches.l2.store import L2Store
 from actors.caches.layer import CacheConfig
+from cluster.cli import connecting
 from rtfs.cli.console import Console, Output
 from rtfs.cli.main import main
 from rtfs.ir_codec import encode_value
@@ -104,7 +106,23 @@ def mails(fill: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def cache(state: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def runtimes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Runtimes that commands find, by name: none, until a test puts some here."""
+    found: dict[str, Any] = {}
+
+    def connected(options: Namespace) -> Any:
+        if options.name not in found:
+            raise connecting.NoRuntime(f"no runtime `{options.name}` runs on this Ray cluster")
+        return found[options.name]
+
+    monkeypatch.setattr(connecting, "connected", connected)
+    return found
+
+
+@pytest.fixture
+def cache(
+    state: Path, runtimes: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Runs `rtfs cache …`; code, stdout, stderr."""
 
     def run(*words: str) -> tuple[int, str, str]:

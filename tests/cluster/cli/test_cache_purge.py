@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from actors.caches.errors import StoreError
 from actors.caches.l2 import rows
 from actors.caches.l2.survey import L2Survey
+from actors.caches.l2.writer import CacheWriter
+from actors.caches.layer import CacheConfig, Which
 
 
 def left(folder: Path) -> list[str]:
@@ -129,3 +134,63 @@ def test_answers_that_stay_are_kept_whatever_the_policy_allows(fill: Any, put: A
     folder = fill(*(put(i, i, model=f"local-{i % 2}") for i in range(300)))
     assert cache("purge", "--model", "local-1")[:2] == (0, "removed 150 answers\n")
     assert left(folder) == ["local-0 mail/mood"] * 150
+
+
+# ---------------------------------------------------------------- a runtime that runs
+
+
+class Runtime:
+    """A runtime that has the folder."""
+
+    def __init__(self, folder: Path, writer: CacheWriter) -> None:
+        self.spec = SimpleNamespace(state_dir=str(folder.parents[1]))
+        self._writer = writer
+        self.is_closed = False
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_closed = True
+
+    def invalidate_cache(self, which: Which) -> int:
+        return self._writer.invalidate(which)
+
+    def clear_cache(self) -> int:
+        return self._writer.clear()
+
+
+@pytest.fixture
+def running(mails: Path, runtimes: dict[str, Any]) -> Iterator[Runtime]:
+    with CacheWriter(mails, CacheConfig(size_bytes=1 << 26)) as writer:
+        runtimes["default"] = Runtime(mails, writer)
+        yield runtimes["default"]
+
+
+def test_a_runtime_that_has_the_folder_is_asked(running: Runtime, cache: Any) -> None:
+    assert cache("purge", "--function", "mail/subject")[:2] == (0, "removed 1 answer\n")
+    assert running.is_closed
+    assert cache("purge", "--function", "mail/subject")[0] == 0
+    assert cache("purge", "--all")[1].startswith("removed ")
+    assert cache("export")[1] == ""
+
+
+def test_a_folder_is_not_that_of_the_runtime_that_has_the_name(
+    running: Runtime, cache: Any, mails: Path, tmp_path: Path
+) -> None:
+    code, _, err = cache("purge", "--all", "--folder", str(mails))
+    assert (code, "--name NAME in place of --folder asks it" in err) == (2, True)
+    running.spec.state_dir = str(tmp_path / "elsewhere")
+    code, _, err = cache("purge", "--all")
+    assert (code, f"the runtime `default` has that in `{tmp_path / 'elsewhere'}" in err) == (2, True)
+
+
+def test_what_a_runtime_cannot_do_is_said(
+    running: Runtime, cache: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> int:
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(running, "clear_cache", refused)
+    code, out, err = cache("purge", "--all")
+    assert (code, out, "the disk is gone" in err) == (2, "", True)

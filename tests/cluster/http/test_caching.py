@@ -46,7 +46,9 @@ def test_directives(header: str) -> None:
     ],
 )
 def test_an_age_that_is_none_is_refused(header: str) -> None:
-    with pytest.raises(Problem, match="expected `max-age=60`, a whole number of seconds, got `max-age=") as caught:
+    with pytest.raises(
+        Problem, match="expected `max-age=60`, a whole number of seconds, got `max-age="
+    ) as caught:
         cache_use(None, header)
     assert (caught.value.code, caught.value.status) == ("bad-request", 400)
 
@@ -61,7 +63,9 @@ def test_an_age_that_is_none_is_refused(header: str) -> None:
         (CacheBody(no_store=True, max_age_s=0.5), None, CacheUse(no_store=True, max_age_s=0.5)),
     ],
 )
-def test_of_body_and_header_the_stricter_counts(body: CacheBody, header: str | None, expected: CacheUse) -> None:
+def test_of_body_and_header_the_stricter_counts(
+    body: CacheBody, header: str | None, expected: CacheUse
+) -> None:
     assert cache_use(body, header) == expected
 
 
@@ -99,7 +103,9 @@ async def test_what_is_wanted_reaches_the_run(client: Any, service: Any) -> None
 
     assert await wanted({}) == CacheUse()
     assert await wanted({"Cache-Control": "no-cache, max-age=7"}) == CacheUse(bypass=True, max_age_s=7)
-    assert await wanted({}, cache={"no_store": True, "max_age_s": 1.5}) == CacheUse(no_store=True, max_age_s=1.5)
+    assert await wanted({}, cache={"no_store": True, "max_age_s": 1.5}) == CacheUse(
+        no_store=True, max_age_s=1.5
+    )
     twice = [("Cache-Control", "no-cache"), ("Cache-Control", "no-store")]
     assert await wanted(twice, cache={"max_age_s": 3}) == CacheUse(bypass=True, no_store=True, max_age_s=3)
 
