@@ -100,16 +100,15 @@ def prompting() -> Row:
     return bound(what, ours, peer, peer_name="json.dumps", at_most_s=1e-3, rounds=5, repeats=CALLS)
 
 
-def main() -> int:
-    rows = [
+def rows() -> list[Row]:
+    return [
         *coverage(),
         reading("int", "5", 50e-6),
         reading("[:map [:mood Mood] [:share Share ?]]", '{"mood":":glad","share":0.5}', 100e-6),
         reading("Order", ORDER, 2e-3),
         prompting(),
     ]
-    return report("Answers of models", rows)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(report("Answers of models", rows))

@@ -160,13 +160,13 @@ def overlap(sides: Sides, what: str, source: str, expected_s: float, most: float
     )  # fmt: skip
 
 
-def main() -> int:
+def measured() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         policy = Path(folder) / "delegation.toml"
         policy.write_text(POLICY, encoding="utf-8")
         with Runtime.start(policy, state_dir=folder, evaluators=1) as runtime:
-            return report("Delegated calls on Ray", rows(runtime))
+            return rows(runtime)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report("Delegated calls on Ray", measured))

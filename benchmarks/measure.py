@@ -82,11 +82,16 @@ def text_of(value_s: float) -> str:
     return f"{value_s / 1e-9:.3g} ns"
 
 
-def report(title: str, rows: list[Row], argv: list[str] | None = None) -> int:
-    """Print the table, or JSON with `--json`. The exit status says whether all was reached."""
+def report(title: str, rows: list[Row] | Callable[[], list[Row]], argv: list[str] | None = None) -> int:
+    """Print the table, or JSON with `--json`. The exit status says whether all was reached.
+
+    Args:
+        rows: or what measures them, once the options are known to be right.
+    """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     options = parser.parse_args(argv)
+    rows = rows() if callable(rows) else rows
     if options.json:
         json.dump([asdict(row) for row in rows], sys.stdout, indent=2)
         print()

@@ -158,12 +158,14 @@ def soak(actor: Actor, length_s: float) -> list[Row]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--soak", type=float, default=60.0)
-    options, rest = parser.parse_known_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--soak", type=float, default=60.0, help="seconds with 64 callers (default: 60)")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    options = parser.parse_args()
     ray.init(address="local", num_cpus=4, include_dashboard=False, logging_level="ERROR")
     actor, direct = Actor(), Direct()
-    return report("Models in actors", [*embedding(actor, direct), *soak(actor, options.soak)], rest)
+    found = [*embedding(actor, direct), *soak(actor, options.soak)]
+    return report("Models in actors", found, ["--json"] if options.json else [])
 
 
 if __name__ == "__main__":

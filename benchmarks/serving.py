@@ -5,10 +5,12 @@ Both proxies of Serve are measured, its own and HAProxy (`RAY_SERVE_ENABLE_HA_PR
 The peer is a Serve application that does nothing: it answers a constant. All are asked by the same client,
 with the same body, over the same number of connections, in turns. A second peer also reads the body of its
 request, as every application must that is sent something: that is a call of the proxy's actor in Serve.
+Requests say that caches of results are to be left alone: what is measured is the evaluation.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
@@ -59,7 +61,11 @@ class Client:
 
     def __init__(self, port: int, path: str, token: str) -> None:
         self._path = path
-        self._headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+        self._headers = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {token}",
+            "cache-control": "no-cache, no-store",
+        }
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
 
     def ask(self) -> float:
@@ -183,8 +189,11 @@ def main() -> int:
     if out:
         Path(out).write_text(json.dumps([asdict(row) for row in measured(sys.argv[1])]))
         return 0
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    options = parser.parse_args()  # before minutes of measuring
     found = [*measured_apart("own proxy", "0"), *measured_apart("HAProxy", "1")]
-    return report("Evaluation over HTTP", found)
+    return report("Evaluation over HTTP", found, ["--json"] if options.json else [])
 
 
 if __name__ == "__main__":

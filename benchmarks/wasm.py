@@ -3,11 +3,17 @@
 `python benchmarks/wasm.py [--json]`
 
 What is written by hand checks nothing: no overflow, no bounds of indexes. Needs the package wasmtime.
+
+Programs whose functions become wasm by themselves run in processes of their own, with and without that; there
+processor time counts, of all threads, so that what it takes to find out that nothing pays counts, too.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import statistics
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +38,9 @@ SIEVE = 1_000_000
 #: what Python sieves: there each crossing out copies a path of a tree, and a million numbers take a minute
 SIEVE_IN_PYTHON = 50_000
 ITEMS = 1_000_000
+MAPPED = 100_000
+#: of processes, in turns
+ROUNDS = 5
 
 SOURCE = """
 (defn ^{:tier :wasm} fib [n : int] : int
@@ -175,8 +184,8 @@ class ByHand:
 
 
 def python_functions() -> Callable[..., Value]:
-    """Our Python backend, without tiers."""
-    linked = rtfs.compile(SOURCE.replace("^{:tier :wasm} ", "")).link()
+    """Our Python backend alone."""
+    linked = rtfs.compile(SOURCE.replace(":tier :wasm", ":tier :python")).link()
     limits = rtfs.Limits()
     return lambda name, *args: linked.call(name, *args, limits=limits)
 
@@ -280,8 +289,89 @@ def costs() -> list[Row]:
     ]
 
 
+def mapped() -> list[Row]:
+    """`map` over a vector, beside what the calls would take one by one, and beside Python."""
+    text = "(defn ^{:tier :wasm} f [n : int] : int (+ (* n n) 1)) (defn go [v] (count (map f v)))"
+    program, vector, limits = rtfs.compile(text), Vector(list(range(MAPPED))), rtfs.Limits()
+    linked, plain = (
+        program.link(),
+        rtfs.compile(text.replace(":wasm", ":python").replace("go [", "^{:tier :python} go [")).link(),
+    )
+    one: Any = Executor().load(compile_unit(program.unit))["f"]
+    return [
+        ratio(
+            f"map of a function over {MAPPED:.0e} integers",
+            lambda: linked.call("go", vector, limits=limits),
+            lambda: [one(number) for number in range(MAPPED)],
+            peer_name="a call for each",
+            at_most=0.2,
+        ),
+        ratio(
+            "  the same",
+            lambda: linked.call("go", vector, limits=limits),
+            lambda: plain.call("go", vector, limits=limits),
+            peer_name="our Python backend",
+            at_most=1.0,
+        ),
+    ]
+
+
+LOOP = "(loop [i 0 s 0] (if (< i n) (recur (+ i 1) (+ s i)) s))"
+#: programs whose functions do not ask for it, how often each runs, and what they may take of what Python takes
+BY_THEMSELVES: list[tuple[str, str, int, float]] = [
+    ("fib(27)", "(defn fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib 27)", 60, 0.5),
+    ("loops", f"(defn f [n] {LOOP}) (reduce + 0 (map f (range 2000)))", 10, 0.6),
+    ("short calls", "(defn f [n] (* n n)) (reduce + 0 (map f (range 200000)))", 12, 1.05),
+    ("strings", '(defn f [s] (str s "x")) (count (map f (range 50000)))', 12, 1.05),
+    ("long calls, then short ones", f"(defn f [n] {LOOP}) (reduce + 0 (map f (concat (repeat 1000 1000) "
+     "(repeat 100000 1))))", 12, 1.05),
+    ("calls that overflow", "(defn mul [a b] (* a b)) (defn f [n] (let [s (loop [i 0 s 1] (if (< i 300) "
+     "(recur (+ i 1) (+ s i)) s))] (mul (mul s 9223372036854775) n))) (defn safe [n] (try (f n) (catch e 0))) "
+     "(reduce + 0 (map safe (range 4000)))", 12, 1.05),
+    ("large vectors", "(defn f [v i] (loop [k 0 s 0] (if (< k 300) (recur (inc k) (+ s (nth v i))) s))) "
+     "(defn go [v i] (f (assoc v 0 i) 5)) (let [v (vec (range 100000))] (reduce + 0 (map (fn [i] (go v i)) "
+     "(range 1000))))", 20, 1.05),
+    ("nothing to do", "(defn f [n] (* n 2)) (f 3)", 20_000, 1.05),
+]  # fmt: skip
+CHILD = """
+import sys, time, rtfs
+linked, limits = rtfs.compile(sys.argv[1]).link(), rtfs.Limits()
+linked.run(limits=limits)
+start = time.process_time()
+for _ in range(int(sys.argv[2])):
+    linked.run(limits=limits)
+print(time.process_time() - start)
+"""
+
+
+def in_a_process(text: str, runs: int, tier: str) -> float:
+    """Seconds of processor time for that many runs, in a process that has done nothing else."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", CHILD, text, str(runs)]
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        command, env={**environment, "RTFS_TIER": tier}, cwd=root, check=True, capture_output=True, text=True
+    )
+    return float(done.stdout)
+
+
+def by_themselves() -> list[Row]:
+    rows = []
+    for what, text, runs, at_most in BY_THEMSELVES:
+        pairs = [[in_a_process(text, runs, tier) / runs for tier in ("", "python")] for _ in range(ROUNDS)]
+        ours, python = (statistics.median(side) for side in zip(*pairs, strict=True))
+        figure = ours / python
+        rows.append(
+            Row(
+                f"by itself: {what}", ours, python, "our Python backend", figure, "x", f"<= {at_most:g} x",
+                figure <= at_most,
+            )
+        )  # fmt: skip
+    return rows
+
+
 def main() -> int:
-    return report("Functions as WebAssembly", kernels() + costs())
+    return report("Functions as WebAssembly", kernels() + mapped() + costs() + by_themselves())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,6 +73,8 @@ def _demo(file: str | None) -> int:
         print("\n".join(report(reply, alone_ms)))
         print()
         print("\n".join(known(reply.calls)))
+        print()
+        print("\n".join(hot_function(runtime)))
         _say(began, "done; the runtime ends")
     return 0
 
@@ -174,6 +177,29 @@ def known(summaries: Iterable[CallSummary]) -> list[str]:
     lines = _table(head, rows)
     if by.keys() <= {None, "l2-hot", "shared"}:
         lines.append("Run the demo again: what it has asked now it knows then.")
+    return lines
+
+
+def hot_function(runtime: Runtime) -> list[str]:
+    """How long a function that only computes takes in Python and as WebAssembly, as lines of a table."""
+    source = (_EXAMPLES / "mandelbrot.rtfs").read_text(encoding="utf-8")
+    seconds = {}
+    for tier in ("python", "wasm"):
+        text = source.replace(":tier :wasm", f":tier :{tier}")
+        for _ in range(2):  # the first time it is compiled
+            reply = runtime.run(text, source_name="mandelbrot.rtfs", limits=_LIMITS)
+            if reply.error is not None:
+                raise reply.error
+        seconds[tier] = reply.took_ms / 1000
+    lines = _table(
+        ("MANDELBROT.RTFS RUNS AS", "TIME", "SPEED-UP"),
+        [
+            ("Python", f"{seconds['python']:.2f} s", ""),
+            ("WebAssembly", f"{seconds['wasm']:.2f} s", f"{seconds['python'] / seconds['wasm']:.0f} x"),
+        ],
+    )
+    if importlib.util.find_spec("wasmtime") is None:
+        lines.append("The package wasmtime is missing, so that both were Python: pip install 'rtfs[wasm]'")
     return lines
 
 

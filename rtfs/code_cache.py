@@ -17,16 +17,17 @@ import stat
 import sys
 import time
 from _blake2 import blake2b  # that of `hashlib`, which loads OpenSSL as well: 2 ms
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from rtfs.emit_python.artifact import Artifact, ModuleCode, run_artifact
+from rtfs.emit_python.artifact import Artifact, ModuleCode, Routing, prepare, run_artifact
 from rtfs.emit_python.frozen import NotFrozen, freeze, thaw
 from rtfs.namespace import Modules, Namespace
 from rtfs.program import ANALYSIS_DEPTH, LinkedProgram, Program, compile, new_run, prepared
 from rtfs.run import Limits, deep_recursion, running
+from rtfs.sampling import Measured, measures
 from rtfs.values import Value
 from rtfs.version import VERSION
 
@@ -43,6 +44,8 @@ MOST_ENTRIES: Final = 256
 MOST_BYTES: Final = 64 << 20
 _WRITING_S: Final = 3600
 _ENTRY: Final = ".rtfsc"
+#: compiling a text takes so many seconds for each character
+_CHARACTER_S: Final = 20e-6
 _TEMPORARY: Final = ".rtfsc.tmp"
 
 
@@ -68,8 +71,19 @@ class _ModuleStub:
 class CachedProgram:
     """A compiled program as it comes from disk. Runs as a `LinkedProgram` without a delegate does."""
 
-    def __init__(self, artifact: Artifact, source: str, modules: Mapping[str, tuple[str, Artifact]]) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        source: str,
+        modules: Mapping[str, tuple[str, Artifact]],
+        compiled: Callable[[], ir.Unit] | None = None,
+        compiled_s: float = 0.0,
+    ) -> None:
+        """`compiled` compiles it anew, for functions that are to become wasm, which takes `compiled_s`."""
         self._artifact = artifact
+        self._measured = None
+        if compiled is not None and measures():
+            self._measured = Measured(artifact.forms, compiled, compiled_s)
         self._source = source
         self._modules = {name: _ModuleStub(*module) for name, module in modules.items()}
 
@@ -85,7 +99,11 @@ class CachedProgram:
         run = new_run(host, context, limits, args)
         with running(run), prepared(run):
             modules = Modules(self._modules.get, _run_stub)
-            return run_artifact(self._artifact, self._source, modules.frame(), modules)
+            frame = modules.frame()
+            routing: Routing = {}
+            if self._measured is not None:
+                routing = self._measured.begin(prepare(frame, modules), routing)
+            return run_artifact(self._artifact, self._source, frame, modules, routing)
 
 
 def _run_stub(module: _ModuleStub, namespace: Namespace, modules: Modules) -> Value:
@@ -106,7 +124,7 @@ def load_or_compile(
     if folder is None:
         return compile(text, source_name=source_name, modules=modules).link()
     path = os.path.join(folder, f"{_key(text, source_name)}{_ENTRY}")
-    found = _load(path, source_name, modules)
+    found = _load(path, text, source_name, modules)
     if found is not None:
         return found
     asked = _Asked(modules)
@@ -161,7 +179,7 @@ def _package() -> str:
 # ---------------------------------------------------------------- files
 
 
-def _load(path: str, source_name: str, modules: ModuleStore) -> CachedProgram | None:
+def _load(path: str, text: str, source_name: str, modules: ModuleStore) -> CachedProgram | None:
     body = _read_verified(path)
     if body is None:
         return None
@@ -172,7 +190,11 @@ def _load(path: str, source_name: str, modules: ModuleStore) -> CachedProgram | 
             return None
     with deep_recursion(ANALYSIS_DEPTH):  # quoted data may be nested
         units = {name: (source, _thawed(frozen)) for name, source, frozen in others}
-        return CachedProgram(_thawed(main), source_name, units)
+
+        def compiled() -> ir.Unit:
+            return compile(text, source_name=source_name, modules=modules).unit
+
+        return CachedProgram(_thawed(main), source_name, units, compiled, _CHARACTER_S * len(text))
 
 
 def _read_verified(path: str) -> bytes | None:

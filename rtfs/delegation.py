@@ -99,6 +99,9 @@ class FunctionInfo:
     #: type names that the types above reach → what they stand for, as text. One that the program defines twice,
     #: or in a text of its own, is not there
     aliases: Mapping[str, str] = field(default_factory=dict)
+    #: SHA-256, hex, of the function with all that it calls (`rtfs.slices.Reach.digest`); empty if it cannot
+    #: stand by itself
+    body_hash: str = ""
 
 
 class ByArguments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import ir
@@ -10,6 +11,7 @@ from rtfs.capabilities import BUILTIN_CAPABILITIES
 from rtfs.delegation import FunctionInfo
 from rtfs.ir_walk import children
 from rtfs.namespace import STDLIB
+from rtfs.slices import Reach
 from rtfs.values import Keyword
 
 if TYPE_CHECKING:
@@ -24,13 +26,19 @@ def functions_of(unit: ir.Unit) -> Iterator[tuple[ir.Lambda, FunctionInfo]]:
     capabilities = _Capabilities(unit)
     aliases = _aliases(unit)
     todo: list[tuple[ir.Node, str | None]] = [(form, None) for form in reversed(unit.forms)]
+    found: list[tuple[ir.Lambda, FunctionInfo]] = []
     while todo:
         node, module = todo.pop()
         if isinstance(node, ir.ModuleForm):
             module = node.name
         if isinstance(node, ir.Lambda):
-            yield node, describe(node, module, capabilities.of(node), aliases.get(module))
+            found.append((node, describe(node, module, capabilities.of(node), aliases.get(module))))
         todo.extend((child, module) for child in reversed(list(children(node))))
+    reach = Reach(unit, {id(node): info.ir_hash for node, info in found})
+    named = {id(node): symbol for symbol, node in reach.functions()}
+    for node, info in found:
+        symbol = named.get(id(node))
+        yield node, info if symbol is None else replace(info, body_hash=reach.digest(symbol))
 
 
 def loaded_by(unit: ir.Unit) -> frozenset[str]:
@@ -150,6 +158,14 @@ class _Capabilities:
 
     def of(self, node: ir.Lambda) -> frozenset[str]:
         return self._found[id(node)]
+
+
+def capabilities_in(unit: ir.Unit) -> Iterator[tuple[ir.Lambda, frozenset[str]]]:
+    """Every function of `unit`, and which capabilities its body calls by itself."""
+    capabilities = _Capabilities(unit)
+    for node in _nodes(unit):
+        if isinstance(node, ir.Lambda):
+            yield node, capabilities.of(node)
 
 
 def _library_names(unit: ir.Unit) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from rtfs.namespace import Modules, Namespace
 from rtfs.overlap.current import in_hub
 from rtfs.run import current_run
 from rtfs.runtime_facts import RuntimeFacts
+from rtfs.sampling import Measured
 from rtfs.tiers import Tiers
 from rtfs.values import Value
 
@@ -45,8 +46,8 @@ class Link:
         self._tiers = Tiers() if backend == "python" else None
         #: whether parts of the program that may wait for a function that runs elsewhere overlap
         self._overlaps = overlaps
-        #: by id of the unit, and whether its parts overlap; None: the interpreter runs it
-        self._routings: dict[tuple[int, bool], tuple[ir.Unit, Routing | None]] = {}
+        #: by id of the unit, and whether its parts overlap; None: the interpreter runs it. And what is measured
+        self._routings: dict[tuple[int, bool], tuple[ir.Unit, Routing | None, Measured | None]] = {}
         self._loaded: Namespace | None = None
         self._loading = threading.RLock()
 
@@ -77,33 +78,38 @@ class Link:
     def _run_unit(self, unit: ir.Unit, namespace: Namespace, modules: Modules, overlaps: bool) -> Value:
         if self._routes is not None:
             self._routes.add(unit, self._program.functions(unit))
-        routing = None if self._backend == "interpreter" else self._routing(unit, overlaps)
+        routing, measured = _INTERPRETED if self._backend == "interpreter" else self._routing(unit, overlaps)
         if routing is None:
             from rtfs.interpret import run_unit
 
             return run_unit(unit, namespace, modules)
-        if self._tiers is not None:
-            self._tiers.bind_in(namespace, unit)
-        from rtfs.emit_python.artifact import run_artifact
+        from rtfs.emit_python.artifact import prepare, run_artifact
 
+        if self._tiers is not None:
+            self._tiers.bind_in(namespace, unit, lambda: prepare(namespace, modules))
         artifact = self._program.code(unit).artifact
         assert artifact is not None
+        if measured is not None:
+            routing = measured.begin(prepare(namespace, modules), routing)
         return run_artifact(artifact, unit.source, namespace, modules, routing)
 
-    def _routing(self, unit: ir.Unit, overlaps: bool) -> Routing | None:
+    def _routing(self, unit: ir.Unit, overlaps: bool) -> tuple[Routing | None, Measured | None]:
         known = self._routings.get((id(unit), overlaps))
         if known is None:
             from rtfs.emit_python.routed import Uncompiled
 
-            bound = frozenset[int]() if self._routes is None else self._routes.bound(unit)
+            elsewhere = bound = frozenset() if self._routes is None else self._routes.bound(unit)
             if self._tiers is not None:
                 bound |= self._tiers.bound(unit, bound)
+            code, measured = self._program.code(unit), None
             try:
-                known = unit, self._program.code(unit).routing(bound, overlaps=overlaps)
+                routing: Routing | None = code.routing(bound, overlaps=overlaps)
+                if self._tiers is not None and code.artifact is not None:
+                    measured = self._tiers.measured(unit, code.artifact.forms, elsewhere)
             except Uncompiled:
-                known = unit, None
-            self._routings[id(unit), overlaps] = known
-        return known[1]
+                routing = None
+            known = self._routings[id(unit), overlaps] = unit, routing, measured
+        return known[1:]
 
 
 class Links:
@@ -161,11 +167,12 @@ class Links:
         routes = Routes(self._delegate, facts, self._labels.of(self._program, units, self._delegate, facts))
         for unit in units:
             routes.add(unit, self._program.functions(unit))
-        overlaps = self._backend == "python" and routes.binds_any()
+        overlaps = self._backend == "python" and routes.may_wait()
         return Link(self._program, routes, self._backend, overlaps)
 
 
 _NOBODY: Final = RuntimeFacts()
+_INTERPRETED: Final = None, None
 
 
 def functions_told(

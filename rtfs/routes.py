@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Final, NamedTuple
 
 from rtfs import ir
-from rtfs.delegation import BY_ARGUMENTS, ByArguments, Delegate, ExecTarget, FunctionInfo, LocalPure
+from rtfs.delegation import BY_ARGUMENTS, ByArguments, Delegate, ExecTarget, FunctionInfo, L4CacheHit, LocalPure
 from rtfs.labels import Labelled
 from rtfs.namespace import RETURN_LABEL, Namespace
 from rtfs.runtime_facts import RuntimeFacts
@@ -69,9 +69,9 @@ class Routes:
         """Ids of the functions of `unit` for which stubs stand."""
         return self._units[id(unit)][1]
 
-    def binds_any(self) -> bool:
-        """Whether a stub stands for any function asked about so far."""
-        return bool(self._bound)
+    def may_wait(self) -> bool:
+        """Whether any function asked about so far may wait for another process: modules run in this one."""
+        return any(not isinstance(route.target, L4CacheHit) for route in self._bound.values())
 
     def bind(self, node: ir.Lambda, body: Callable[..., Value], frame: Namespace) -> Callable[..., Value]:
         """The stub of a delegated function, made in `frame`; any other function itself."""

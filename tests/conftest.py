@@ -22,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Caches and history of the tests, and of the processes they start, go to a folder of theirs."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("RTFS_CACHE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        for name in ("RTFS_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
 

@@ -28,15 +28,17 @@ import pytest
 
 import rtfs
 from rtfs.analyze.core import SPECIAL
+from rtfs.backends import FORMS, Loaded, ModuleKind, NotCompiled
 from rtfs.capabilities import Capability
-from rtfs.delegation import Delegate, ExecTarget, FunctionInfo, RemoteModel
+from rtfs.delegation import Delegate, ExecTarget, FunctionInfo, L4CacheHit, LocalPure, RemoteModel
 from rtfs.errors import Generic, ReadError, RtfsError
 from rtfs.host import DictHost, Host, PureHost
-from rtfs.program import BACKENDS, BackendName, FileModules
+from rtfs.program import BACKENDS, BackendName, FileModules, Program
 from rtfs.reader import is_complete
 from rtfs.reader.lexer import scan
 from rtfs.runtime_facts import RuntimeFacts
 from rtfs.security import RuntimeContext
+from rtfs.slices import NotSliced, impurity_of, slice_of
 from rtfs.stdlib.table import BUILTINS
 from rtfs.types.parser import parse_type_text
 from rtfs.values import Keyword, Map, Value, Vector
@@ -177,11 +179,13 @@ _ALL = [case for path in sorted(_FOLDER.glob("*.rtfs")) for case in _cases(path)
 # ---------------------------------------------------------------- running them
 
 
-def _outcome(case: Case, backend: BackendName, delegate: Delegate | None = None) -> Outcome:
+def _outcome(
+    case: Case, backend: BackendName, delegate: Callable[[Program], Delegate] | None = None
+) -> Outcome:
     host, context = _WORLDS[case.world]
     try:
         program = rtfs.compile(case.program, source_name=case.name, modules=_MODULES)
-        linked = program.link(delegate, context=context, backend=backend)
+        linked = program.link(delegate and delegate(program), context=context, backend=backend)
         # what the Python backend cannot express it leaves to the interpreter; here it must do its own work
         assert backend != "python" or linked.artifact(program.unit) is not None
         return Outcome(rtfs.pr_str(linked.run(host=host(), limits=_LIMITS)))
@@ -232,8 +236,58 @@ _DEEP = re.compile(r"\b2000\d\b")
 )
 def test_case_with_all_functions_delegated(case: Case) -> None:
     # messages may name another place: that of the body's call, in a stub, is none of the program
-    found = _outcome(case, "python", _Everywhere())
+    found = _outcome(case, "python", lambda program: _Everywhere())
     assert (found.value, found.code) == (case.value, case.code), found
+
+
+class _FromModules:
+    """A delegate that has every function that can be a module of a kind run as one."""
+
+    version, sources = "1", None
+
+    def __init__(self, program: Program, kind: ModuleKind) -> None:
+        self._program = program
+        self._form = FORMS[kind]
+        self.loaded: dict[str, Loaded] = {}
+
+    def target(self, function: FunctionInfo, facts: RuntimeFacts) -> ExecTarget:
+        try:
+            part = slice_of(self._program, function.symbol)
+            if impurity_of(part) is not None:
+                return LocalPure()
+            data = self._form.backend.compile(part, self._program.text)
+        except (NotSliced, NotCompiled):
+            return LocalPure()
+        self.loaded[function.symbol] = self._form.executor.load(data, function.symbol)
+        assert self.loaded[function.symbol].body_hash in (None, function.body_hash)
+        return L4CacheHit(function.symbol, "unsigned")
+
+    def bind(
+        self, function: FunctionInfo, target: object, facts: RuntimeFacts, body: Callable[..., Value]
+    ) -> Callable[..., Value]:
+        known = self.loaded.get(function.symbol)
+        return body if known is None else known.function  # a hint sends it elsewhere
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FORMS)
+def test_every_case_with_functions_out_of_modules(kind: ModuleKind) -> None:
+    wrong, modules = [], 0
+    for case in _ALL:
+        if "(def" not in case.program:
+            continue
+        delegates: list[_FromModules] = []
+
+        def made(program: Program, delegates: list[_FromModules] = delegates) -> Delegate:
+            delegates.append(_FromModules(program, kind))
+            return delegates[-1]
+
+        found = _outcome(case, "python", made)
+        modules += sum(len(each.loaded) for each in delegates)
+        if (found.value, found.code) != (case.value, case.code):
+            wrong.append((case.name, found))
+    assert not wrong
+    assert modules >= (20 if kind == "WasmBytecode" else 70)
 
 
 def test_there_are_cases() -> None:

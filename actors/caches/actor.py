@@ -24,6 +24,8 @@ from actors.caches.errors import StoreError
 from actors.caches.l2.change import Put
 from actors.caches.l2.cold import ColdLayer
 from actors.caches.l2.writer import CacheWriter
+from actors.caches.l4.mirror import fetched, l4_folder, listed
+from actors.caches.l4.store import ModuleStore
 from actors.caches.layer import CacheConfig, CacheStats, Which
 from actors.caches.meters import CacheMeters
 from actors.control.spec import RuntimeSpec
@@ -76,6 +78,7 @@ class CachesActor:
         self._actors = Actors(spec.namespace)
         self._announcer = ControlAnnouncer(self._actors)
         self._folder = l2_folder(spec.state_dir)
+        self._modules = ModuleStore(l4_folder(spec.state_dir))
         self._lock = threading.Lock()
         self._writer: CacheWriter | None = None
         self._config: CacheConfig | None = None
@@ -127,6 +130,14 @@ class CachesActor:
         """Where the answers are."""
         node = ray.get_runtime_context().get_node_id()
         return CachePlace(node=node, folder=str(self._folder), problem=self._problem)
+
+    def modules(self, known: int) -> tuple[int, list[str] | None]:
+        """Which modules there are, for copies on other nodes: `actors.caches.l4.mirror.listed`."""
+        return listed(self._modules, known)
+
+    def module(self, id: str) -> tuple[bytes, bytes] | None:
+        """A module for a copy: `actors.caches.l4.mirror.fetched`."""
+        return fetched(self._modules, id)
 
     def process(self) -> int:
         """The id of its process; also the answer to whether it lives."""

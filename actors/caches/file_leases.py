@@ -61,27 +61,27 @@ class FileLeases:
         self._is_closed = False
 
     def close(self) -> None:
-        """Give all back, and wait for none any more: who waits is told a token. A second call does nothing."""
+        """Give all back, and wait for none any more: who waits is told. A second call does nothing."""
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
             os.close(self._file)
             waiting, self._waiting = self._waiting, {}
-        for key, tolds in waiting.items():
+        for tolds in waiting.values():
             for told in tolds:
-                told(key.hex())
+                told()
 
     def acquire(self, key: bytes, told: Told) -> None:
-        """Tell a token for the lease on `key` as soon as it is free; once closed at once: nobody is asked."""
+        """Tell when the lease on `key` is had, as soon as it is free; once closed at once: nobody is asked."""
         with self._lock:
             if not self._is_closed and not self._took(key):
                 self._waiting.setdefault(key, []).append(told)
                 self._watch()
                 return
-        told(key.hex())
+        told()
 
-    def release(self, key: bytes, token: str) -> None:
+    def release(self, key: bytes) -> None:
         """Give a lease back."""
         self._when_written(lambda: self._free(key))
 
@@ -117,18 +117,18 @@ class FileLeases:
     def _look(self) -> None:
         while True:
             time.sleep(LOOK_S)
-            told: list[tuple[Told, str]] = []
+            told: list[Told] = []
             with self._lock:
                 for key in list(self._waiting):
                     if self._took(key):
                         tolds = self._waiting[key]
-                        told.append((tolds.pop(0), key.hex()))
+                        told.append(tolds.pop(0))
                         if not tolds:
                             del self._waiting[key]
                 if not self._waiting:
                     self._watcher = None
-            for tell, token in told:
-                tell(token)
+            for tell in told:
+                tell()
             if self._watcher is not threading.current_thread():
                 return
 

@@ -107,9 +107,10 @@ class Flights:
         work: Callable[[], T],
         until: float,
     ) -> T:
-        token: str | None = None
+        lease: _Lease | None = None
         try:
-            token, found = self._leased(key, look, until)
+            lease = self._leased(key, until)
+            found = look()
             value = work() if found is None else found
             flight.value, flight.is_answered = value, True
             return value
@@ -117,26 +118,22 @@ class Flights:
             flight.error = error
             raise
         finally:
-            if token is not None and self._leases is not None:
-                self._leases.release(key, token)
+            if lease is not None:
+                lease.give_back()
             self._land(key, flight)
 
-    def _leased[T](self, key: bytes, look: Callable[[], T | None], until: float) -> tuple[str | None, T | None]:
-        """A token for the lease, if it is had in time, and what somebody else has found out, if that is so."""
-        while self._leases is not None:
-            request = _Request(self._leases, key)
-            try:
-                in_time = wait_for(request.start, max(0.0, until - time.monotonic()))
-            except BaseException:
-                request.abandon()
-                raise
+    def _leased(self, key: bytes, until: float) -> _Lease | None:
+        """The lease, if it is had in time; who waited for it finds out what its holder did."""
+        if self._leases is None:
+            return None
+        lease = _Lease(self._leases, key)
+        in_time = False
+        try:
+            in_time = wait_for(lease.start, max(0.0, until - time.monotonic()))
+        finally:
             if not in_time:
-                request.abandon()
-                break
-            found = look()
-            if request.token is not None or found is not None:
-                return request.token, found
-        return None, look()
+                lease.give_back()
+        return lease if in_time else None
 
     def _waited(self, flight: _Flight, timeout_s: float) -> bool:
         """Whether the flight is over, after a wait that lets others go on."""
@@ -159,42 +156,36 @@ class Flights:
             wake()
 
 
-class _Request:
-    """A lease that was asked for; one that is granted too late goes back."""
+class _Lease:
+    """A lease that was asked for; one that is had when it is wanted no more goes back at once."""
 
     def __init__(self, leases: LeasePort, key: bytes) -> None:
-        self.token: str | None = None
         self._leases = leases
         self._key = key
-        self._is_abandoned = False
+        self._is_had = self._is_wanted_no_more = False
         self._lock = Lock()
 
     def start(self, wake: Callable[[], None]) -> None:
-        """Ask, and call `wake` when there is an answer."""
+        """Ask, and call `wake` when it is had."""
 
-        def told(token: str | None) -> None:
+        def told() -> None:
             with self._lock:
-                self.token = token
-                is_late = self._is_abandoned
+                self._is_had = True
+                is_late = self._is_wanted_no_more
             if is_late:
-                self._give_back()
+                self._leases.release(self._key)
             else:
                 wake()
 
         self._leases.acquire(self._key, told)
 
-    def abandon(self) -> None:
-        """Nobody waits any more."""
+    def give_back(self) -> None:
+        """Give it back now, or as soon as it is had. Once only."""
         with self._lock:
-            self._is_abandoned = True
-            has_answer = self.token is not None
-        if has_answer:
-            self._give_back()
-
-    def _give_back(self) -> None:
-        token, self.token = self.token, None
-        if token is not None:
-            self._leases.release(self._key, token)
+            self._is_wanted_no_more = True
+            is_had = self._is_had
+        if is_had:
+            self._leases.release(self._key)
 
 
 def _would_wait_for_itself(flight: _Flight) -> bool:

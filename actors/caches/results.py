@@ -225,8 +225,8 @@ def _of_meaning(served: Served) -> Succeeded:
 
 
 def _of_another(item: Item) -> Succeeded:
-    """What another call that was under way was told: it is paid for there."""
-    known = Known(tier=SHARED, saved=_money(item.cost_usd), saved_ms=item.latency_ms or 0.0)
+    """What another call that was under way was told: it is paid for there, and was waited for here as well."""
+    known = Known(tier=SHARED, saved=_money(item.cost_usd))
     return Succeeded(value=item.value, confidence=item.confidence, known=known, version=item.origin.version)
 
 

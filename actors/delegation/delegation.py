@@ -20,6 +20,7 @@ from actors.policy.state import PolicyState
 from actors.requests import Deferral
 from policies.context import DelegationMetadata
 from policies.engines.adaptive import AdaptiveEngine
+from policies.engines.l4 import SignedModuleStore
 from policies.engines.protocol import DelegationEngine
 from policies.engines.standard import standard_engine
 from policies.file.load import load_policy
@@ -33,6 +34,7 @@ from policies.running.ledger import Ledger
 from policies.running.observe import Meter
 from policies.running.results import Results
 from policies.running.runner import CallRecord, Clock, Observation, Runner
+from policies.running.services import Modules
 from policies.targets import target_name
 from policies.world import TargetState
 from rtfs.delegation import FunctionInfo
@@ -60,6 +62,8 @@ class Delegation:
         treasury: the runtime's money; None: this process is alone.
         observe: told of each try of a target.
         results: makes what knows results already, for what is in force; None: nothing is kept.
+        modules: which signed modules there are; None: none is used.
+        in_module: gives the functions in them, to stand for linked ones.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class Delegation:
         observe: Callable[[Observation], None] | None = None,
         metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
         results: Callable[[Current], Results] | None = None,
+        modules: SignedModuleStore | None = None,
+        in_module: Modules | None = None,
     ) -> None:
         policy = _loaded(state)
         current = Current(Rulebook(policy))
@@ -97,7 +103,7 @@ class Delegation:
         self._lock = threading.RLock()
         self.health = HealthTracker(policy.settings.health, on_change=self._circuit_changed)
         self.delegate = PolicyDelegate(
-            standard_engine(current, adaptive=adaptive, stays=True),
+            standard_engine(current, l4=modules, adaptive=adaptive, stays=True),
             current,
             runners(current),
             clock,
@@ -109,6 +115,7 @@ class Delegation:
             metadata=metadata,
             before_body=self._before_body,
             results=None if results is None else results(current),
+            modules=in_module,
         )
 
     @property

@@ -43,6 +43,8 @@ class ConnectedCaches:
         self._actors = actors
         self._manager: CacheManager | None = None
         self._leases: FileLeases | None = None
+        #: id of the node that has the folder; None: nobody says
+        self.node: str | None = None
         #: whether other processes' invalidations are seen without being told
         self._is_shared = False
         self._is_open = False
@@ -58,6 +60,7 @@ class ConnectedCaches:
         cold = l2_config(settings)
         hot = replace(cold, size_bytes=MEMORY_BYTES, persistent=False)
         place = self._place()
+        self.node = None if place is None else place.node
         if place is None or place.node != ray.get_runtime_context().get_node_id():
             self._manager = l2_manager(None, hot=hot, cold=cold, writer=None)
         else:

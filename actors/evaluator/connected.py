@@ -31,6 +31,7 @@ from actors.delegation.runners import Runners
 from actors.delegation.turns import InTurn
 from actors.evaluator.caches import ConnectedCaches
 from actors.evaluator.evaluator import Evaluator
+from actors.evaluator.modules import ConnectedModules
 from actors.events.event import CACHES, HEALTH, MODELS, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
@@ -92,6 +93,11 @@ class ConnectedEvaluator:
         announcer = ControlAnnouncer(self.actors)
         observations = self.actors.outbox(names.POLICY, "report", every_s=_REPORT_S)
         state = self._policy_state(_START_PATIENCE_S)
+        spec = spec_of(self.actors, _START_PATIENCE_S)
+        self._semantic = RemoteSemantic(self.actors, spec)
+        self._modules = ConnectedModules(
+            self.actors, Path(spec.state_dir), lambda: self.delegation.holder.policy, environ
+        )
         self.delegation = Delegation(
             state,
             self._runners,
@@ -101,7 +107,10 @@ class ConnectedEvaluator:
             meter=self.meter,
             observe=observations.put,
             results=self._results,
+            modules=self._modules.index,
+            in_module=self._modules.runner.bound,
         )
+        self._modules.follow(self._caches.node)
         self._follow_models()
         self.evaluator = Evaluator(
             self.delegation,
@@ -130,6 +139,7 @@ class ConnectedEvaluator:
         self.evaluator.cancel_all("the evaluator is shut down")
         self.delegation.close()
         self._caches.close()
+        self._modules.close()
         self._caller.close()
         self.meter.close()
         self.tracing.close()
@@ -149,6 +159,7 @@ class ConnectedEvaluator:
             current,
             ModelRunner(self._transport),
             {kind: InTurn(runner, current, self._clock) for kind, runner in remote.items()},
+            modules=self._modules.runner,
         )
 
     def _results(self, current: Current) -> CachedResults:
@@ -159,7 +170,7 @@ class ConnectedEvaluator:
             TargetVersions(current, self._versions),
             control=_cache_control,
             context=lambda target: _program_digest(current, target),
-            semantic=RemoteSemantic(self.actors, spec_of(self.actors, _START_PATIENCE_S)),
+            semantic=self._semantic,
             max_error=lambda: current.rulebook.policy.settings.caches.l3.max_error,
         )
         self._prewarming = Prewarming(partial(setattr, made, "prewarmer"), run=_run_id, meter=self.meter)

@@ -153,8 +153,10 @@ def _of_runtime(options: Namespace, folder: Path) -> Iterator[Purger]:
     with ray_side.quiet():
         try:
             runtime = connected(Namespace(name=options.name, address=None))
-        except NoRuntime:
-            raise UsageError(text, hint=hint) from None
+        except UsageError as error:
+            nobody = isinstance(error, NoRuntime)
+            why = f"it cannot be asked to, since {error}" if nobody else f"it cannot be asked to: {error}"
+            raise UsageError(f"{text}; {why}", hint=hint if nobody else error.hint or hint) from None
         with runtime, reachable():
             its = Path(runtime.spec.state_dir, L2)
             if its.resolve() != folder.resolve():

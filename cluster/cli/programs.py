@@ -6,7 +6,7 @@ import argparse
 from argparse import Namespace
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cluster.modules import modules_of
 from rtfs.cli import options as common
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rtfs.run import Limits
     from rtfs.security import RuntimeContext
     from rtfs.values import Value
+
+
+#: seconds in the units that a time may be given in
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 class Asked(NamedTuple):
@@ -53,17 +57,25 @@ def _add_caches(parser: common.Parser) -> None:
     add = parser.add_argument_group("caches").add_argument
     add("--no-cache", action="store_true", help="ask the targets, whatever is known; keep their answers")
     add("--no-store", action="store_true", help="keep no answers")
-    add("--max-age", type=_seconds, metavar="SECONDS", help="take no answers that are older")
+    add(
+        "--max-age",
+        type=_seconds,
+        metavar="TIME",
+        help="take no answers that are older: seconds, or 90s, 10m, 2h, 1d",
+    )
 
 
 def _seconds(text: str) -> float:
-    """A time from 0, as an option."""
+    """A time from 0, as an option: a number of seconds, or a number with its unit."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     try:
-        seconds = float(text)
+        seconds = float(number) * _UNITS[unit]
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, at least 0, got `{text[:40]}`")
+        raise argparse.ArgumentTypeError(
+            f"expected a number of seconds, at least 0, or one with s, m, h or d, got `{text[:40]}`"
+        )
     return seconds
 
 

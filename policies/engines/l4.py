@@ -13,12 +13,16 @@ from policies.engines.metadata import audited
 from policies.engines.protocol import Decorator, DelegationEngine
 from policies.plan import DelegationPlan, Expected
 from policies.rules.rulebook import Current
+from rtfs.backends import ModuleKind
 from rtfs.delegation import FunctionInfo, L4CacheHit
+from rtfs.values import Keyword
 
 #: the version of the language whose modules this process can run
 LANGUAGE_VERSION: Final = "2.0"
+#: metadata by which a function leaves its implementation to what is published
+MODULE: Final = "module"
+PUBLISHED: Final = Keyword.of("published")
 
-type ModuleKind = Literal["WasmBytecode", "CompressedRtfsSource", "IrBinary"]
 type Validation = Literal["validated", "pending", "refused"]
 
 
@@ -38,6 +42,8 @@ class ModuleEntry:
     #: types of the parameters and of the result, as in `FunctionInfo`
     parameter_types: tuple[str, ...]
     return_type: str
+    #: `FunctionInfo.body_hash` of what it was made from
+    body_hash: str
 
 
 class SignedModuleStore(Protocol):
@@ -47,54 +53,55 @@ class SignedModuleStore(Protocol):
     def version(self) -> str:
         """Changes whenever any answer may."""
 
-    def find(self, interface_hash: str) -> ModuleEntry | None:
-        """The module for exactly that interface, the best one if there are several."""
+    def find(self, interface_hash: str, body_hash: str | None) -> ModuleEntry | None:
+        """The module for exactly that interface, the best one if there are several.
 
-    def find_similar(
-        self, embedding: tuple[float, ...], at_least: float
-    ) -> Sequence[tuple[float, ModuleEntry]]:
-        """Modules whose meaning is that similar, cosine −1 to 1, with their similarity; the nearest first."""
+        Args:
+            body_hash: what it must have been made from; None: anything.
+        """
+
+    def find_similar(self, function: FunctionInfo, at_least: float) -> Sequence[tuple[float, ModuleEntry]]:
+        """Modules whose description means what that of `function` does, by the cosine of their embeddings.
+
+        At least so similar, −1 to 1, with their similarity; the nearest first.
+        """
 
 
 def interface_hash(function: FunctionInfo) -> str:
-    """SHA-256, hex, of what a module must be the same in to stand for `function`.
+    """SHA-256, hex, of what a module must have in common with `function` to stand for it at all.
 
-    Hashed are, in this order, `i1`, the symbol, the number of parameters, the type of each, the type of the
-    result and the hash of the IR, each as UTF-8 after its length in bytes (8 bytes, big-endian). So a module
-    for an earlier body of the function is out of reach.
+    Hashed are, in this order, `i2`, the version of the language, the symbol, the number of parameters, the type
+    of each, the type of the result, and of the type names that these reach each name and what it stands for,
+    as UTF-8 after its length in bytes (8 bytes, big-endian).
     """
-    types = function.parameter_types
+    types = (str(len(function.parameter_types)), *function.parameter_types, function.return_type)
+    names = (text for name in sorted(function.aliases) for text in (name, function.aliases[name]))
     digest = sha256()
-    for part in ("i1", function.symbol, str(len(types)), *types, function.return_type, function.ir_hash):
+    for part in ("i2", LANGUAGE_VERSION, function.symbol, *types, *names):
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big"))
         digest.update(raw)
     return digest.hexdigest()
 
 
+def takes_any_body(function: FunctionInfo) -> bool:
+    """Whether a function takes whatever was published under its name: `^{:module :published}`."""
+    return function.metadata.get(MODULE) is PUBLISHED
+
+
 class L4AwareEngine(Decorator):
     """Runs a function as a module out of L4 if there is one that may be used; the rest is the inner plan's.
 
-    A module may be used if it is signed, validated, and of this version of the language.
-
-    Args:
-        similar_at_least: similarity from which a module may stand for a function of the same types that is not
-            the same function. None: only the same function counts. A similar module computes something that is
-            similar, so this is for functions whose results nobody relies on to the letter.
+    A module may be used if it is signed, validated, of this version of the language, and made from the same
+    function, body and all. It may be made from another one of the same name and types where the policy
+    accepts that or the function asks for it, and from a similar function where the policy says how similar:
+    that is for functions whose results nobody relies on to the letter.
     """
 
-    def __init__(
-        self,
-        inner: DelegationEngine,
-        store: SignedModuleStore,
-        current: Current,
-        *,
-        similar_at_least: float | None = None,
-    ) -> None:
+    def __init__(self, inner: DelegationEngine, store: SignedModuleStore, current: Current) -> None:
         super().__init__(inner)
         self._store = store
         self._current = current
-        self._similar_at_least = similar_at_least
 
     @property
     def version(self) -> str:
@@ -130,18 +137,24 @@ class L4AwareEngine(Decorator):
 
     def _find(self, call: CallContext) -> tuple[float | None, ModuleEntry] | None:
         """The module to use, with its similarity if it is not the very function."""
+        settings = self._current.rulebook.policy.settings.caches.l4
         function = call.facts.function
         wanted = interface_hash(function)
-        entry = self._store.find(wanted)
-        if entry is not None and entry.interface_hash == wanted and is_usable(entry):
+        body = None if settings.accept == "interface" or takes_any_body(function) else function.body_hash
+        entry = None if body == "" else self._store.find(wanted, body)
+        if (
+            entry is not None
+            and entry.interface_hash == wanted
+            and body in (None, entry.body_hash)
+            and is_usable(entry)
+        ):
             return None, entry
-        at_least = self._similar_at_least
-        if at_least is None or call.semantic_hash is None:
+        if settings.similar_at_least is None or not function.doc:
             return None
         types = (function.parameter_types, function.return_type)
-        for similarity, near in self._store.find_similar(call.semantic_hash, at_least):
+        for similarity, near in self._store.find_similar(function, settings.similar_at_least):
             same_types = (near.parameter_types, near.return_type) == types
-            if at_least <= similarity <= 1 and same_types and is_usable(near):
+            if settings.similar_at_least <= similarity <= 1 and same_types and is_usable(near):
                 return similarity, near
         return None
 

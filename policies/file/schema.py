@@ -126,7 +126,7 @@ class LocalModelEntry(TargetFacts, Sampling):
 class RuleCache(Table):
     """`cache` of a rule: how results of its functions are kept."""
 
-    tier: Literal["none", "l2", "l3", "l4"] = "l2"
+    tier: Literal["none", "l2", "l3"] = "l2"
     ttl: Positive | None = None  # seconds; None: delegation.cache_ttl
 
 
@@ -216,6 +216,15 @@ class MeaningTable(CacheTable):
     max_error: Annotated[float, Field(gt=0, le=0.5)] = 0.01  # share of its answers that may be wrong
 
 
+class ModulesTable(Table):
+    """`[delegation.caches.l4]`: signed modules that run in place of functions."""
+
+    enabled: bool = True
+    size_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 30  # of all modules, for `rtfs modules gc`
+    accept: Literal["body", "interface"] = "body"  # of the same function, or the same name and types
+    similar_at_least: Annotated[float, Field(gt=0, le=1)] | None = None  # of descriptions; None: never
+
+
 class PrewarmingTable(Table):
     """`[delegation.caches.prewarming]`: calls that are likely to come are asked beforehand. Off by default."""
 
@@ -232,7 +241,7 @@ class Caches(Table):
     l1: CacheTable = CacheTable()
     l2: CacheTable = CacheTable(size=100_000)
     l3: MeaningTable = MeaningTable()
-    l4: CacheTable = CacheTable()
+    l4: ModulesTable = ModulesTable()
     prewarming: PrewarmingTable = PrewarmingTable()
 
 

@@ -24,7 +24,7 @@ LOCAL: Final = LocalPure()
 #: calls about which something is remembered
 _KEPT: Final = 4096
 #: where results may be kept, the most careful first
-_CAREFUL: Final[tuple[CacheTier, ...]] = ("none", "l2", "l3", "l4")
+_CAREFUL: Final[tuple[CacheTier, ...]] = ("none", "l2", "l3")
 
 
 class _Case:
@@ -63,7 +63,7 @@ class Rulebook:
             for rule in settings.rules
         ]
         self._fallbacks = [self._all_named(rule.fallback) for rule in settings.rules]
-        caches = {"l2": settings.caches.l2, "l3": settings.caches.l3, "l4": settings.caches.l4}
+        caches = {"l2": settings.caches.l2, "l3": settings.caches.l3}
         self._tiers = frozenset(tier for tier, table in caches.items() if table.enabled)
 
     # ------------------------------------------------------------ hard rules
@@ -228,7 +228,7 @@ class Rulebook:
         careful counts, and without either it is L2. Where L3 is switched off, only the very same call is known
         again; where L2 is, nothing is, and what runs here is not kept.
         """
-        if type(target) is LocalPure:
+        if isinstance(target, LocalPure | L4CacheHit):
             return "none"
         rule = self.matching(call).cache
         by_rule = None if rule is None or rule.rule.cache is None else rule.rule.cache.tier
@@ -241,11 +241,11 @@ class Rulebook:
             return "none"
         return tier if tier in self._tiers else "none"
 
-    def cache_ttl_s(self, call: CallContext, tier: Literal["l2", "l3", "l4"]) -> float:
+    def cache_ttl_s(self, call: CallContext, tier: Literal["l2", "l3"]) -> float:
         """How long results of `call` are kept in `tier`, in seconds: by its rule, its tier, or `cache_ttl`."""
         settings, rule = self.policy.settings, self.matching(call).cache
         of_rule = None if rule is None or rule.rule.cache is None else rule.rule.cache.ttl
-        of_tier = {"l2": settings.caches.l2, "l3": settings.caches.l3, "l4": settings.caches.l4}[tier].ttl
+        of_tier = (settings.caches.l2 if tier == "l2" else settings.caches.l3).ttl
         return of_rule or of_tier or settings.cache_ttl
 
 

@@ -6,9 +6,10 @@
 
 A function of which the engine says that it runs here is linked as if there were no delegate. Where the
 arguments of each call decide, a guard stands for the function (`policies.running.guard`); where a target was
-chosen, a stub that sends each call along the plan's chain (`policies.running.delegated_call`). The plan is that
-of the link: runs under way keep it when the policy changes; only kinds of arguments that a guard has not met
-before are decided by the new one. What the hard rules forbid *now* is asked before each try even so.
+chosen, a stub that sends each call along the plan's chain (`policies.running.delegated_call`), and where that
+is a module, the function in it. The plan is that of the link: runs under way keep it when the policy changes;
+only kinds of arguments that a guard has not met before are decided by the new one. What the hard rules forbid
+*now* is asked before each try even so.
 
 Hints are authoritative: the engine is not asked. But no hard rule gives way to one: a hinted target that is
 forbidden is replaced by the policy's fallback.
@@ -39,13 +40,14 @@ from policies.running.observe import Meter, NullMeter
 from policies.running.outdated import as_judged
 from policies.running.results import Results
 from policies.running.runner import CallRecord, Clock, Observation, Runner
-from policies.running.services import Services
+from policies.running.services import Modules, Services
 from policies.world import World
 from rtfs.delegation import (
     BY_ARGUMENTS,
     ByArguments,
     ExecTarget,
     FunctionInfo,
+    L4CacheHit,
     LocalPure,
     PrivacySources,
 )
@@ -80,6 +82,8 @@ class PolicyDelegate:
         before_body: asked before a function's own body runs because no target answered; what it raises ends the
             call.
         results: asked for what is known already before a target is tried; None: nothing is kept.
+        modules: gives functions out of signed modules, which stand for the linked ones as they are; None: each
+            call of such a function goes to the runner of `l4`.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class PolicyDelegate:
         metadata: Callable[[FunctionInfo, RuntimeFacts], DelegationMetadata | None] | None = None,
         before_body: Callable[[str, tuple[Attempt, ...]], None] | None = None,
         results: Results | None = None,
+        modules: Modules | None = None,
     ) -> None:
         self.engine: Engine = engine if _plans_hints(engine) else SecurityAwareEngine(engine, current)
         self.services = Services(
@@ -110,6 +115,7 @@ class PolicyDelegate:
             audit=audit,
             before_body=before_body,
             results=results,
+            modules=modules,
         )
         self._metadata = metadata
         self._sources: tuple[Rulebook, PolicySources] | None = None
@@ -262,7 +268,16 @@ class Route:
                 self._plans.clear()
             call = as_judged(call, self._rulebook, rulebook)
             known = self._plans[(types, size)] = Terms(self._services, call, self._plan(call), rulebook)
-        return body if known.plan.is_local else stub(known, body)
+        if known.plan.is_local:
+            return body
+        return self._module(known.plan.target) or stub(known, body)
+
+    def _module(self, target: ExecTarget) -> Callable[..., Value] | None:
+        """The function in the module that is the target, if it may be used: calls cost what plain ones do."""
+        modules = self._services.modules
+        if modules is None or not isinstance(target, L4CacheHit):
+            return None
+        return modules(self._call.facts.function, target)
 
     def _plan(self, call: CallContext) -> DelegationPlan:
         target = self._target

@@ -13,9 +13,7 @@ the middle), what was reserved counts as spent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from math import isfinite
 from types import FunctionType
 from typing import Final
 
@@ -23,20 +21,20 @@ from policies.errors import NotSent, TargetFailed
 from policies.rules.candidates import cost_bound
 from policies.rules.purses import purses_for
 from policies.running import observe
+from policies.running.books import Books
+from policies.running.call_report import CallReport, answering
 from policies.running.chain import Chain, Event, Failed, Give, Refused, RunBody, Succeeded, Try, time_for_chain
 from policies.running.chain_terms import Terms, price_of
-from policies.running.closed_answers import answer_text
 from policies.running.health import CAUSES
 from policies.running.ledger import Refused as NoMoney
 from policies.running.ledger import Reservation
 from policies.running.replies import reply_test
 from policies.running.results import Question
-from policies.running.runner import Allowance, CallRecord, Observation, Outcome, Runner, known_of, runner_for
-from policies.running.services import Services
+from policies.running.runner import Allowance, Outcome, Runner, known_of, runner_for
 from policies.targets import target_name
 from policies.world import USD, MicroUsd, micro_usd
 from rtfs import errors
-from rtfs.delegation import ExecTarget, LocalModel, LocalPure, RemoteModel
+from rtfs.delegation import ExecTarget, LocalModel, RemoteModel
 from rtfs.run import Run, charge_delegation, current_run, poll
 from rtfs.security import adopt
 from rtfs.stdlib.registry import arity, arity_error
@@ -74,8 +72,7 @@ class DelegatedCall:
         self._plan = terms.plan
         self._args = args
         self._run = _run_under_way()
-        #: what the audit is not told yet
-        self._untold: CallRecord | None = None
+        self._report = CallReport(terms)
 
     def run(self) -> Give | None:
         """The answer; None: the function's own body is to be run.
@@ -98,20 +95,20 @@ class DelegatedCall:
         try:
             with services.meter.span(observe.DELEGATE_SPAN, attributes) as span:
                 end = self._follow(chain)
-                answered_by = _answered_by(end)
+                answered_by = answering(end)
                 span.attributes["answered_by"] = target_name(answered_by)
                 known = known_of(chain.history, answered_by)
                 if known is not None:
                     span.attributes.update(cache_hit=True, cache_tier=known.tier)
         finally:
-            self._report(chain, end, (clock() - began) * 1000)
+            self._report.over(chain, end, (clock() - began) * 1000)
         if isinstance(end, Give):
             return end
         if services.before_body is not None and not end.planned:
             try:
                 services.before_body(self._call.fn_symbol, chain.history)
             except BaseException:
-                self._audit(None)
+                self._report.audit(None)
                 raise
         return None
 
@@ -125,7 +122,7 @@ class DelegatedCall:
         try:
             value = body(*self._args)
         finally:
-            self._audit(value)
+            self._report.audit(value)
         return value
 
     def _follow(self, chain: Chain) -> Give | RunBody:
@@ -221,7 +218,7 @@ class DelegatedCall:
     ) -> Event:
         """Carry the try out; money and health are told however it ends."""
         services = self._services
-        books = _Books(services, name, money)
+        books = Books(services, name, money)
         allowance = Allowance(
             timeout_s=trial.timeout_s,
             max_cost_usd=None if left is None else left / USD,
@@ -258,7 +255,7 @@ class DelegatedCall:
             return self._failed(name, "unknown", f"{type(error).__name__} in its runner", cost, took_ms())
         else:
             books.succeeded(latency_ms)
-            self._observe(name, None, cost, latency_ms, outcome.confidence)
+            self._report.tried(name, None, cost, latency_ms, outcome.confidence)
             return Succeeded(
                 value=value,
                 cost=cost,
@@ -284,73 +281,8 @@ class DelegatedCall:
     def _failed(self, name: str, cause: str, detail: str, cost: MicroUsd, latency_ms: float) -> Failed:
         if cause not in CAUSES:  # metrics by cause have no room for a runner's own words
             cause, detail = "unknown", f"{cause}: {detail}" if detail else cause
-        self._observe(name, cause, cost, latency_ms, None)
+        self._report.tried(name, cause, cost, latency_ms, None)
         return Failed(cause=cause, detail=detail, cost=cost, latency_ms=latency_ms)
-
-    # ------------------------------------------------------------ what is told to others
-
-    def _observe(
-        self, name: str, cause: str | None, cost: MicroUsd, latency_ms: float, confidence: float | None
-    ) -> None:
-        services = self._services
-        services.meter.record(observe.LATENCY, {"target": name}, latency_ms)
-        if cost:
-            services.meter.count(observe.COST, {"target": name}, cost)
-        if services.observe is not None:
-            services.observe(
-                Observation(
-                    fn_symbol=self._call.fn_symbol,
-                    task=self._call.task,
-                    target=name,
-                    cause=cause,
-                    cost_usd=cost / USD,
-                    latency_ms=latency_ms,
-                    confidence=confidence,
-                )
-            )
-
-    def _report(self, chain: Chain, end: Give | RunBody | None, took_ms: float) -> None:
-        """Count, and tell the audit, what became of the call; `end` is None if it was broken off."""
-        services, plan = self._services, self._plan
-        for attempt in chain.history:
-            if attempt.result not in ("answered", "body"):
-                services.meter.count(observe.FALLBACKS, {"cause": attempt.cause})
-        if end is None:
-            answered_by, result = None, "broken-off"
-        else:
-            answered_by = _answered_by(end)
-            result = "answered" if answered_by == plan.target else "fallback"
-            known = known_of(chain.history, answered_by)
-            if known is not None:
-                result = "known"
-                services.meter.count(observe.KNOWN, {"tier": known.tier})
-                services.meter.count(observe.SAVED, {"target": target_name(answered_by)}, known.saved)
-        name = target_name(plan.target if answered_by is None else answered_by)
-        services.meter.count(observe.CALLS, {"target": name, "result": result})
-        if services.audit is None:
-            return
-        self._untold = CallRecord(
-            fn_symbol=self._call.fn_symbol,
-            plan=plan,
-            facts=self._call.facts.runtime,
-            history=chain.history,
-            answered_by=answered_by,
-            reason="it was broken off" if end is None else end.reason,
-            spent=chain.spent,
-            at=services.clock.wall(),
-            took_ms=took_ms,
-        )
-        if self._terms.answers is None or not isinstance(end, RunBody):
-            self._audit(end.value if isinstance(end, Give) else None)
-
-    def _audit(self, value: Value) -> None:
-        """Tell the audit of the call, and what was answered if that can be but one of a few values."""
-        record, self._untold = self._untold, None
-        if self._services.audit is None or record is None:
-            return
-        answers = self._terms.answers
-        answer = None if answers is None else answer_text(answers, value)
-        self._services.audit(record if answer is None else replace(record, answer=answer))
 
 
 class CallAgain:
@@ -384,49 +316,8 @@ class CallAgain:
         return DelegatedCall(self._terms, self._args)._attempt(chain, trial)
 
 
-class _Books:
-    """Money and health of one try: each is told once, at the latest by `close`."""
-
-    def __init__(self, services: Services, name: str, money: Reservation) -> None:
-        self._services = services
-        self._name = name
-        self._money = money
-        self._settled: MicroUsd | None = None
-        self._told = False
-
-    def settle(self, cost_usd: float | None) -> MicroUsd:
-        """Book what the try did cost; None, or what is no amount of money: what was reserved. Once only."""
-        if self._settled is None:
-            known = cost_usd is not None and isfinite(cost_usd) and cost_usd >= 0
-            self._settled = micro_usd(cost_usd or 0.0) if known else self._money.amount
-            settlement = self._services.ledger.settle(self._money, self._settled)
-            if settlement.over:
-                self._services.meter.count(observe.OVER_RESERVATION, {"target": self._name})
-        return self._settled
-
-    def succeeded(self, latency_ms: float) -> None:
-        """The target answered."""
-        self._told = True
-        self._services.health.succeeded(self._name, self._services.clock.wall(), latency_ms)
-
-    def failed(self, cause: str, retry_after_s: float | None) -> None:
-        """The target failed."""
-        self._told = True
-        self._services.health.failed(self._name, self._services.clock.wall(), cause, retry_after_s)
-
-    def close(self) -> None:
-        """End what was not ended: the try was broken off."""
-        self.settle(None)
-        if not self._told:
-            self._services.health.abandoned(self._name, self._services.clock.wall())
-
-
 def _told(event: Event) -> Event:
     return event
-
-
-def _answered_by(end: Give | RunBody) -> ExecTarget:
-    return end.target if isinstance(end, Give) else LocalPure()
 
 
 def _run_under_way() -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 
 from policies.rules.rulebook import Current
 from policies.running.chain import Attempt
@@ -13,6 +14,9 @@ from policies.running.observe import Meter, NullMeter
 from policies.running.results import Results
 from policies.running.runner import CallRecord, Clock, Observation, Runner
 from policies.world import World
+from rtfs.delegation import FunctionInfo, L4CacheHit
+
+type Modules = Callable[[FunctionInfo, L4CacheHit], FunctionType | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class Services:
     meter: Meter = field(default_factory=NullMeter)
     #: what is known already; None: nothing is kept
     results: Results | None = None
+    #: gives the function in a module, to stand for the one that is linked; None: the module may not be used
+    modules: Modules | None = None
     #: told of each try of a target
     observe: Callable[[Observation], None] | None = None
     #: told of each delegated call

@@ -10,7 +10,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rtfs.emit_wasm.binary import Site, custom_section, name, read_unsigned, unsigned
 from rtfs.emit_wasm.kinds import Kind
@@ -21,6 +21,11 @@ from rtfs.errors import Span
 VERSION: Final = 1
 #: parameters that an exported function may have
 MOST_PARAMETERS: Final = 64
+#: bytes that a module may have: compiling one is not bounded otherwise
+MOST_BYTES: Final = 4 << 20
+#: kinds of parameters, and of results, of exported functions
+PARAMETERS: Final = frozenset({Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.INTS, Kind.FLOATS})
+RESULTS: Final = PARAMETERS | {Kind.NIL, Kind.QUOTIENT}
 FUNCTIONS_SECTION: Final = "rtfs.functions"
 SITES_SECTION: Final = "rtfs.sites"
 
@@ -109,6 +114,8 @@ class SourceMap:
 
 def _read_name(data: bytes, at: int) -> tuple[str, int]:
     length, at = read_unsigned(data, at)
+    if at + length > len(data):
+        raise IndexError
     return data[at : at + length].decode("utf-8", "surrogatepass"), at + length
 
 
@@ -122,6 +129,9 @@ class WasmArtifact:
     #: why the others do not, in the order of the program
     refusals: tuple[Refusal, ...]
     source_map: SourceMap
+    #: those functions that may copy whole vectors where Python shares them, so that they may be slower; this is
+    #: known of what was compiled just now, and does not stand in the module
+    copying: frozenset[str] = frozenset()
 
     @classmethod
     def of_module(cls, module: bytes) -> WasmArtifact:
@@ -130,6 +140,8 @@ class WasmArtifact:
         Raises:
             ValueError: the bytes are no module of this compiler, or of another version.
         """
+        if len(module) > MOST_BYTES:
+            raise ValueError(f"a module may have {MOST_BYTES} bytes, this one has {len(module)}")
         described = custom_section(module, FUNCTIONS_SECTION)
         sites = custom_section(module, SITES_SECTION)
         if described is None or sites is None:
@@ -161,14 +173,24 @@ def _read_functions(data: bytes) -> tuple[WasmFunction, ...]:
         document = json.loads(data)
         if document["version"] != VERSION:
             raise ValueError(f"the module is of version {document['version']}, expected {VERSION}")
-        return tuple(
-            WasmFunction(
-                name=str(entry["name"]),
-                params=tuple(Kind[kind] for kind in entry["params"]),
-                result=Kind[entry["result"]],
-                needs=tuple(map(str, entry["needs"])),
-            )
-            for entry in document["functions"]
-        )
-    except (KeyError, TypeError) as error:
+        found = tuple(map(_read_function, document["functions"]))
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"the section {FUNCTIONS_SECTION} of a module is malformed: {error}") from None
+    if len({each.name for each in found}) < len(found):
+        raise ValueError(f"the section {FUNCTIONS_SECTION} of a module describes a function twice")
+    return found
+
+
+def _read_function(entry: Any) -> WasmFunction:
+    found = WasmFunction(
+        name=entry["name"],
+        params=tuple(Kind[kind] for kind in entry["params"]),
+        result=Kind[entry["result"]],
+        needs=tuple(entry["needs"]),
+    )
+    for name_ in (found.name, *found.needs):
+        if type(name_) is not str:
+            raise TypeError(f"a name is a string, not {name_!r:.40}")
+    if not PARAMETERS.issuperset(found.params) or found.result not in RESULTS:
+        raise TypeError(f"the function `{found.name}` takes or gives what no function can")
+    return found

@@ -8,7 +8,7 @@ the source the instructions that may trap come from.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -33,6 +33,7 @@ EMPTY: Final = 0x40
 
 _FUNCTION_TYPE: Final = 0x60
 _CUSTOM, _TYPES, _FUNCTIONS, _MEMORIES, _EXPORTS, _CODE, _DATA = 0, 1, 3, 5, 7, 10, 11
+_SECTIONS: Final = frozenset((_CUSTOM, _TYPES, _FUNCTIONS, _MEMORIES, _EXPORTS, _CODE, _DATA))
 _FUNCTION_EXPORT, _MEMORY_EXPORT = 0, 2
 _END: Final = 0x0B
 _I64_CONST: Final = 0x42
@@ -61,7 +62,12 @@ def signed(value: int) -> bytes:
 
 
 def read_unsigned(data: bytes, at: int) -> tuple[int, int]:
-    """The number at `at`, and the index after it. IndexError if the bytes end before it does."""
+    """The number at `at`, and the index after it.
+
+    Raises:
+        IndexError: the bytes end before it does.
+        ValueError: it takes more than 64 bits.
+    """
     value = shift = 0
     while True:
         byte = data[at]
@@ -70,6 +76,8 @@ def read_unsigned(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 0x80:
             return value, at
+        if shift > 63:
+            raise ValueError("a number takes more than 64 bits")
 
 
 def name(text: str) -> bytes:
@@ -233,17 +241,51 @@ def custom(title: str, content: bytes) -> bytes:
     return _section(_CUSTOM, name(title) + content)
 
 
-def custom_section(module: bytes, title: str) -> bytes | None:
-    """The content of the custom section `title` of a module; None without one, or if this is no module."""
+def sections(module: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and content of each section of a module.
+
+    Raises:
+        ValueError: the bytes are not laid out as a module is.
+    """
+    if module[: len(MAGIC)] != MAGIC:
+        raise ValueError("the bytes do not begin as a WebAssembly module does")
     at = len(MAGIC)
+    while at < len(module):
+        number = module[at]
+        try:
+            size, start = read_unsigned(module, at + 1)
+        except IndexError:
+            size, start = 0, len(module) + 1
+        at = start + size
+        if at > len(module):
+            raise ValueError("the last section of a module is cut off")
+        yield number, module[start:at]
+
+
+def custom_section(module: bytes, title: str) -> bytes | None:
+    """The content of the custom section `title`; None unless there is one, or if this is no module."""
+    wanted = title.encode()
     try:
-        while at < len(module):
-            number, (size, start) = module[at], read_unsigned(module, at + 1)
-            at = start + size
-            if number == _CUSTOM:
-                length, first = read_unsigned(module, start)
-                if module[first : first + length] == title.encode():
-                    return module[first + length : at]
-    except IndexError:
-        pass
-    return None
+        found = [each for each in map(_named, _custom_sections(module)) if each[0] == wanted]
+    except (IndexError, ValueError):
+        return None
+    return found[0][1] if len(found) == 1 else None
+
+
+def _custom_sections(module: bytes) -> Iterator[bytes]:
+    return (content for number, content in sections(module) if number == _CUSTOM)
+
+
+def _named(content: bytes) -> tuple[bytes, bytes]:
+    """Name and content proper of a custom section. IndexError if it ends before its name begins."""
+    length, first = read_unsigned(content, 0)
+    return content[first : first + length], content[first + length :]
+
+
+def foreign_section(module: bytes) -> int | None:
+    """The number of a section that no module of this compiler has: imports, tables, globals, a start function.
+
+    Raises:
+        ValueError: the bytes are not laid out as a module is.
+    """
+    return next((number for number, _ in sections(module) if number not in _SECTIONS), None)

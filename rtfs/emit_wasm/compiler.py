@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Final
 
@@ -12,6 +12,7 @@ from rtfs.emit_wasm import calls, control  # noqa: F401 - register emission
 from rtfs.emit_wasm import opcodes as op
 from rtfs.emit_wasm.artifact import (
     FUNCTIONS_SECTION,
+    MOST_BYTES,
     MOST_PARAMETERS,
     SITES_SECTION,
     SourceMap,
@@ -40,23 +41,40 @@ _MOST_TRIES: Final = 8
 
 
 def compile_unit(
-    unit: ir.Unit, *, kept_out: frozenset[int] = frozenset(), wanted: Collection[str] | None = None
+    unit: ir.Unit,
+    *,
+    kept_out: frozenset[int] = frozenset(),
+    wanted: Collection[str] | None = None,
+    seen: Mapping[str, Sequence[Kind]] | None = None,
 ) -> WasmArtifact:
     """Compile the functions that a unit defines at its top level, as many as can be.
 
     Args:
         kept_out: ids of functions that may run elsewhere; neither they nor what calls them becomes wasm.
         wanted: names of the functions to compile; the others are looked at only as these call them.
+        seen: by name of a function, kinds of arguments that it was called with: parameters without a type are
+            compiled for these.
     """
     with deep_recursion(DEPTH):
-        return _Compiler(unit, kept_out).compile(wanted)
+        return _Compiler(unit, kept_out, seen or {}).compile(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A module with what belongs to it."""
+
+    module: bytes | None
+    source_map: SourceMap
+    functions: tuple[WasmFunction, ...]
+    copying: frozenset[str] = frozenset()
 
 
 class _Compiler:
-    def __init__(self, unit: ir.Unit, kept_out: frozenset[int]) -> None:
+    def __init__(self, unit: ir.Unit, kept_out: frozenset[int], seen: Mapping[str, Sequence[Kind]]) -> None:
         self._unit = unit
         self._names = Names(unit, kept_out)
         self._kept_out = kept_out
+        self._seen = seen
         self._world = World(self._names)
 
     def compile(self, wanted: Collection[str] | None) -> WasmArtifact:
@@ -66,21 +84,31 @@ class _Compiler:
             if wanted is not None and title not in wanted:
                 continue
             try:
-                roots[title] = self._root(node)
+                roots[title] = self._root(node, self._seen.get(title, ()))
             except Refused as refused:
                 refusals.append(_refusal(title, node, refused))
             except RecursionError:
                 refusals.append(_refusal(title, node, _too_deep()))
         refusals += _others(self._unit, wanted)
         try:
-            module, source_map, functions = self._module(roots)
+            made = self._module(roots)
         except RecursionError:
             nodes = dict(defined(self._unit))
             refusals += [_refusal(title, nodes[title], _too_deep()) for title in roots]
-            module, source_map, functions = self._module({})
-        return WasmArtifact(module=module, functions=functions, refusals=tuple(refusals), source_map=source_map)
+            made = self._module({})
+        if made.module is not None and len(made.module) > MOST_BYTES:
+            nodes = dict(defined(self._unit))
+            refusals += [_refusal(title, nodes[title], _too_large()) for title in roots]
+            made = self._module({})
+        return WasmArtifact(
+            module=made.module,
+            functions=made.functions,
+            refusals=tuple(refusals),
+            source_map=made.source_map,
+            copying=made.copying,
+        )
 
-    def _root(self, node: ir.Lambda) -> Instance:
+    def _root(self, node: ir.Lambda, seen: Sequence[Kind]) -> Instance:
         """The instance that is exported for a function: the first choice of kinds that can be compiled."""
         if id(node) in self._kept_out:
             raise Refused("the function", "it may run elsewhere")
@@ -92,7 +120,11 @@ class _Compiler:
         if len(arity.params) > MOST_PARAMETERS:
             raise Refused("its parameters", f"there are more than {MOST_PARAMETERS}")
         first: Refused | None = None
-        for kinds in islice(product(*map(_choices, arity.params)), _MOST_TRIES):
+        choices = [
+            _choices(param, seen[index] if len(seen) == len(arity.params) else None)
+            for index, param in enumerate(arity.params)
+        ]
+        for kinds in islice(product(*choices), _MOST_TRIES):
             try:
                 return self._world.solve(node, kinds)
             except Refused as refused:
@@ -100,14 +132,15 @@ class _Compiler:
         assert first is not None
         raise first
 
-    def _module(self, roots: dict[str, Instance]) -> tuple[bytes | None, SourceMap, tuple[WasmFunction, ...]]:
+    def _module(self, roots: dict[str, Instance]) -> _Made:
         if not roots:
-            return None, SourceMap(self._unit.source, ()), ()
+            return _Made(None, SourceMap(self._unit.source, ()), ())
         instances = self._world.reached(roots.values())
         numbers = {instance.key: number for number, instance in enumerate(instances)}
         library = Library(len(instances))
         exports = {instance.key: title for title, instance in roots.items()}
-        emitted = [self._function(each, numbers, library, exports.get(each.key)) for each in instances]
+        copying: set[Key] = set()
+        emitted = [self._function(each, numbers, library, exports.get(each.key), copying) for each in instances]
         functions = tuple(self._described(title, instance) for title, instance in roots.items())
         in_memory = library.uses("allocate") or any(_in_memory(each) for each in instances)
         module = Module(
@@ -123,10 +156,24 @@ class _Compiler:
         ]
         source_map = SourceMap(self._unit.source, sites)
         sections = ((FUNCTIONS_SECTION, functions_section(functions)), (SITES_SECTION, source_map.encode()))
-        return encoded + b"".join(custom(*section) for section in sections), source_map, functions
+        return _Made(
+            encoded + b"".join(custom(*section) for section in sections),
+            source_map,
+            functions,
+            frozenset(
+                title
+                for title, root in roots.items()
+                if copying and any(each.key in copying for each in self._world.reached([root]))
+            ),
+        )
 
     def _function(
-        self, instance: Instance, numbers: dict[Key, int], library: Library, export: str | None
+        self,
+        instance: Instance,
+        numbers: dict[Key, int],
+        library: Library,
+        export: str | None,
+        copying: set[Key],
     ) -> Function:
         e = Emitter(instance, self._names, self._world.instances, numbers, library)
         body = instance.arity.body
@@ -137,6 +184,8 @@ class _Compiler:
                 e.value(body, tail=True)
         else:
             e.value(body, tail=True)
+        if e.copies:
+            copying.add(instance.key)
         held = tuple(kind.held for _, kind in instance.parameters)
         return Function(Signature(held, (instance.result.held,)), e.body, export)
 
@@ -158,8 +207,10 @@ def _in_memory(instance: Instance) -> bool:
     return not _VECTORS.isdisjoint((*instance.kinds.values(), *(kind for _, kind in instance.parameters)))
 
 
-def _choices(param: ir.Param) -> Sequence[Kind]:
+def _choices(param: ir.Param, seen: Kind | None) -> Sequence[Kind]:
     found = declared_kinds(param.type)
+    if seen is not None and (seen in found or param.type is None):
+        return (seen,)
     if not found:
         assert param.type is not None
         reason = "parameters may be int, float, bool, or vectors of numbers"
@@ -169,6 +220,10 @@ def _choices(param: ir.Param) -> Sequence[Kind]:
 
 def _too_deep() -> Refused:
     return Refused("its body", "it, or another function of the program, nests too deeply")
+
+
+def _too_large() -> Refused:
+    return Refused("its module", f"with all that the functions call it has more than {MOST_BYTES} bytes")
 
 
 def _refusal(title: str, node: ir.Lambda, refused: Refused) -> Refusal:

@@ -83,6 +83,8 @@ class Emitter:
         self.in_place: set[int] = set()
         #: ids of bindings of loops that are given a vector which nothing else can see
         self.taken_over: set[int] = set()
+        #: it copies whole vectors where Python shares what did not change
+        self.copies = False
         self._blocks = 0
         #: nodes made here, kept so that their ids stay their own
         self._made: list[ir.LocalRef] = []

@@ -27,6 +27,12 @@ LEAST_DEPTH: Final = STACK_BYTES // _LEAST_FRAME
 MEMORY_BYTES: Final = 256 << 20
 
 
+#: parts of the language that no module of ours uses; `relaxed_simd` must be off before `simd` is
+_UNUSED: Final = (
+    "wasm_threads", "wasm_relaxed_simd", "wasm_simd", "wasm_multi_memory", "wasm_memory64", "wasm_exceptions",
+    "wasm_gc", "wasm_function_references",
+)  # fmt: skip
+
 #: what to do where the package is not there
 MISSING: Final = "running WebAssembly needs the package wasmtime: pip install 'rtfs[wasm]'"
 
@@ -60,7 +66,8 @@ class Engine:
         config.consume_fuel = fuel
         config.max_wasm_stack = STACK_BYTES
         config.wasm_tail_call = True
-        config.wasm_threads = False
+        for unused in _UNUSED:
+            setattr(config, unused, False)
         config.parallel_compilation = False  # no threads, which a fork would lose
         self.engine: Any = wasmtime.Engine(config)
         self.ticker = Ticker(self.engine.increment_epoch)

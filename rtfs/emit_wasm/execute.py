@@ -13,7 +13,6 @@ use wasm. Memory is bounded per instance. Fuel is counted only by an executor th
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import threading
 import time
@@ -21,15 +20,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Final
 
 from rtfs import errors
-from rtfs.emit_wasm.artifact import MOST_PARAMETERS, Place, SourceMap, WasmArtifact, WasmFunction
-from rtfs.emit_wasm.engine import LEAST_DEPTH, MEMORY_BYTES, Engine, Look, engine, pointer_of
-from rtfs.emit_wasm.kinds import Kind
-from rtfs.emit_wasm.marshal import WORDS, wrapper
-from rtfs.emit_wasm.memory import Memory
+from rtfs.emit_wasm.artifact import Place, SourceMap, WasmArtifact, WasmFunction
+from rtfs.emit_wasm.engine import LEAST_DEPTH, engine
+from rtfs.emit_wasm.loaded import LoadedModule, Slot, trap_type
+from rtfs.emit_wasm.marshal import wrapper
 from rtfs.run import poll, run_under_way
 from rtfs.values import Value
 
@@ -38,8 +35,6 @@ if TYPE_CHECKING:
 
 type Body = Callable[..., Value]
 
-#: instances of one module that are kept for later calls
-_MOST_POOLED: Final = 32
 #: modules that are kept compiled
 _MOST_MODULES: Final = 256
 #: a function that left wasm so often within so many seconds stays with Python
@@ -52,16 +47,6 @@ _MOST_PLACES: Final = 64
 _leaving: Final[set[int]] = set()
 
 
-#: all modules that are loaded; wasmtime's objects must be gone before Python takes down wasmtime itself
-_loaded: Final[WeakSet[LoadedModule]] = WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    for module in list(_loaded):
-        module.close()
-
-
 class Bailed(Exception):
     """Wasm could not go on, and there is no body to go on with. `place` is where, if that is known."""
 
@@ -70,123 +55,6 @@ class Bailed(Exception):
         why = "its arguments are of other kinds, or the run forbids it" if place is None else place.reason
         super().__init__(f"{function} left WebAssembly{where}: {why}")
         self.place = place
-
-
-class Slot:
-    """An instance of a module with what a call of it needs."""
-
-    __slots__ = ("context", "error", "floats", "functions", "ints", "look", "memory", "store", "trap", "words")
-
-    def __init__(self, module: LoadedModule) -> None:
-        import wasmtime
-
-        engine_ = module.engine
-        store = self.store = wasmtime.Store(engine_.engine)
-        store.set_limits(memory_size=MEMORY_BYTES, instances=1, tables=1, memories=1)
-        store.set_epoch_deadline(1)
-        self.look = Look(engine_)
-        self.look.at(store)
-        instance = wasmtime.Instance(store, module.compiled, [])
-        exports = instance.exports(store)
-        self.context = pointer_of(store._context())
-        self.ints = (ctypes.c_int64 * (MOST_PARAMETERS * WORDS))()
-        self.floats = (ctypes.c_double * (MOST_PARAMETERS * WORDS)).from_buffer(self.ints)
-        self.words = ctypes.c_void_p(ctypes.addressof(self.ints))
-        self.error = ctypes.POINTER(_trap_type())()
-        self.trap = ctypes.c_void_p(ctypes.addressof(self.error))
-        #: export → wasmtime's handle of the function, kept, and its address
-        self.functions: dict[str, tuple[Any, ctypes.c_void_p]] = {}
-        for each in module.functions:
-            handle: Any = exports[each.name]._func  # type: ignore[union-attr]
-            self.functions[each.name] = handle, ctypes.c_void_p(ctypes.addressof(handle))
-        self.memory: Memory | None = None
-        if module.has_memory:
-            self.memory = Memory(store, exports["memory"])  # type: ignore[arg-type]
-
-
-def _trap_type() -> Any:
-    from wasmtime import _ffi
-
-    return _ffi.wasm_trap_t
-
-
-class LoadedModule:
-    """A module, compiled to machine code, and its instances."""
-
-    def __init__(
-        self, module: bytes, functions: tuple[WasmFunction, ...], engine_: Engine, fuel: int | None
-    ) -> None:
-        import wasmtime
-
-        self.engine = engine_
-        self.fuel = fuel
-        self.functions = functions
-        try:
-            self.compiled = wasmtime.Module(engine_.engine, module)
-        except wasmtime.WasmtimeError as error:
-            raise ValueError(f"the module is malformed: {error}") from None
-        #: whether its functions handle vectors
-        self.has_memory = any(export.name == "memory" for export in self.compiled.exports)
-        self._check()
-        self.pool: list[Slot] = []
-        try:
-            self.pool.append(Slot(self))
-        except wasmtime.WasmtimeError as error:
-            raise ValueError(f"the module cannot be instantiated: {error}") from None
-        _loaded.add(self)
-
-    def _check(self) -> None:
-        """Refuse a module that is not what it says it is: calls rely on the types of its functions unseen.
-
-        Raises:
-            ValueError: it imports something, or exports other functions than it describes.
-        """
-        if len(self.compiled.imports):
-            raise ValueError("the module imports something, which no module that RTFS compiled does")
-        types: dict[str, Any] = {each.name: each.type for each in self.compiled.exports}
-        for each in self.functions:
-            wanted = [[kind.held.name.lower() for kind in side] for side in (each.params, (each.result,))]
-            found = types.get(each.name)
-            sides = (getattr(found, "params", ()), getattr(found, "results", ()))
-            if [[str(kind) for kind in side] for side in sides] != wanted or len(each.params) > MOST_PARAMETERS:
-                raise ValueError(f"the module does not export the function `{each.name}` that it describes")
-        kinds = {kind for each in self.functions for kind in (*each.params, each.result)}
-        if kinds & {Kind.INTS, Kind.FLOATS} and not self.has_memory:
-            raise ValueError("the module describes functions of vectors, and exports no memory")
-
-    def close(self) -> None:
-        """Free what wasmtime keeps for it; it cannot be called any more."""
-        for slot in self.pool:
-            slot.store.close()
-        self.pool.clear()
-        self.compiled.close()
-
-    def take(self) -> Slot:
-        """An instance that nobody uses."""
-        try:
-            slot = self.pool.pop()
-        except IndexError:
-            slot = Slot(self)
-        if self.fuel is not None:
-            self.engine.raw.set_fuel(slot.context, self.fuel)
-        return slot
-
-    def put(self, slot: Slot) -> None:
-        """Keep it for a later call, unless that would keep much memory.
-
-        Raises:
-            BaseException: what a signal raised in the last moments of the call.
-        """
-        interrupt = slot.look.interrupt
-        if interrupt is not None:
-            slot.look.interrupt = None
-            raise interrupt
-        if (
-            len(self.pool) < _MOST_POOLED
-            and not slot.look.used_up
-            and (slot.memory is None or slot.memory.is_small())
-        ):
-            self.pool.append(slot)
 
 
 class Guarded:
@@ -205,6 +73,8 @@ class Guarded:
         self._ready = ready
         #: the Python function that stands for all this
         self.again: Body | None = body
+        #: told before a call is made by Python: whether wasm had been tried
+        self.on_python: Callable[[bool], None] | None = None
         #: how often calls left wasm
         self.bails = 0
         #: since when, monotonic seconds, how many of them are counted
@@ -216,6 +86,8 @@ class Guarded:
         """The call by Python, without having tried wasm."""
         if self.again is not None and self.is_ready():
             return self.again(*args)
+        if self.on_python is not None:
+            self.on_python(False)
         return self._in_python(args, None)
 
     def _in_python(self, args: tuple[Value, ...], place: Place | None) -> Value:
@@ -250,6 +122,8 @@ class Guarded:
         if out_of_fuel:
             raise errors.BudgetExhausted("fuel", f"{self.module.fuel} instructions")
         self._count(place)
+        if self.on_python is not None:
+            self.on_python(True)
         ident = threading.get_ident()
         _leaving.add(ident)
         try:
@@ -265,7 +139,7 @@ class Guarded:
         if not slot.error:
             return None, False
         trap = Trap._from_ptr(slot.error)
-        slot.error = ctypes.POINTER(_trap_type())()
+        slot.error = ctypes.POINTER(trap_type())()
         slot.trap = ctypes.c_void_p(ctypes.addressof(slot.error))
         code = trap.trap_code
         return self._place(trap, code is TrapCode.STACK_OVERFLOW), code is TrapCode.OUT_OF_FUEL
@@ -306,7 +180,7 @@ class Executor:
     def __init__(self, *, fuel: int | None = None) -> None:
         self._engine = engine(fuel is not None)
         self._fuel = fuel
-        self._modules: OrderedDict[bytes, LoadedModule] = OrderedDict()
+        self._modules: OrderedDict[tuple[bytes, tuple[WasmFunction, ...]], LoadedModule] = OrderedDict()
         self._lock = threading.Lock()
 
     def load(
@@ -342,7 +216,8 @@ class Executor:
 
     def _loaded(self, artifact: WasmArtifact) -> LoadedModule:
         assert artifact.module is not None
-        key = sha256(artifact.module).digest()
+        # the functions, too: whoever describes the same bytes otherwise is to be checked as well
+        key = sha256(artifact.module).digest(), artifact.functions
         with self._lock:
             found = self._modules.get(key)
             if found is None:

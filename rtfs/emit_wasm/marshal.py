@@ -7,6 +7,7 @@ program's text gets into the generated code.
 from __future__ import annotations
 
 from functools import cache
+from math import nan
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,7 @@ _STORES: Final = {
 }
 _RESULTS: Final = {
     Kind.INT: "slot.ints[0]",
-    Kind.FLOAT: "slot.floats[0]",
+    Kind.FLOAT: "real(slot.floats[0])",
     Kind.BOOL: "slot.ints[0] & 1 == 1",
     Kind.NIL: "None",
     Kind.QUOTIENT: "quotient(slot.floats[0])",
@@ -83,6 +84,7 @@ def wrapper(guarded: Guarded) -> FunctionType:
         "call": module.engine.raw.call,
         "name": function.name,
         "quotient": quotient,
+        "real": real,
         "Vector": Vector,
     }
     made = FunctionType(code, names, function.name)
@@ -112,8 +114,15 @@ def _code(params: tuple[Kind, ...], result: Kind, memory: bool) -> CodeType:
     return next(each for each in module.co_consts if isinstance(each, CodeType))
 
 
+def real(value: float) -> float:
+    """The float itself; of NaN the one that Python has, whatever else its bits say."""
+    return value if value == value else nan
+
+
 def quotient(value: float) -> Value:
     """The number that a quotient stands for."""
+    if value != value:
+        return nan
     if value.is_integer() and INT_MIN <= value <= INT_MAX:
         return int(value)
     return value

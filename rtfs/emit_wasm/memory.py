@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Iterator, Sequence
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import errors
@@ -120,8 +121,10 @@ class Memory:
         if _end(address, count) > self._size:
             raise errors.InternalError("a WebAssembly function gave a vector outside of its memory")
         reserve(count * _ITEM_BYTES)
-        cells = (_CELLS[code] * count).from_address(at + ITEMS)
-        return Vector(list(cells))
+        items = list((_CELLS[code] * count).from_address(at + ITEMS))
+        if code == "d" and not isfinite(sum(items)):
+            items = [item if item == item else nan for item in items]
+        return Vector(items)
 
 
 def _end(address: int, count: int) -> int:

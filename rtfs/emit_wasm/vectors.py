@@ -20,6 +20,8 @@ from rtfs.emit_wasm.ranges import FULL, Range
 from rtfs.emit_wasm.refusal import Refused
 from rtfs.values import Value
 
+#: a constant vector with more items is noted as one that is made anew each time
+_FEW: Final = 16
 #: where vectors begin, and how far behind its address a vector's items do, bytes
 FIRST_ADDRESS: Final = 16
 ITEMS: Final = 8
@@ -81,6 +83,8 @@ def _filled(e: Emitter, items: Sequence[ir.Node]) -> None:
 
     item = Kind.INT
     locals_ = []
+    if len(items) > _FEW and all(isinstance(node, ir.Constant) for node in items):
+        e.copies = True  # Python has it once and for all
     for node in items:
         if isinstance(node, ir.Constant):
             item = Kind.INT if type(node.value) is int else Kind.FLOAT
@@ -258,6 +262,7 @@ def _assoc(e: Emitter, args: Sequence[ir.Node]) -> Range:
 
 def copied(e: Emitter, vector: int) -> int:
     """The local of a copy of a vector."""
+    e.copies = True
     length(e, vector)
     made = allocate(e)
     e.get(made)

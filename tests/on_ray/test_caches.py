@@ -190,6 +190,7 @@ def test_other_rules_make_old_answers_unreachable(held: Held) -> None:
 # ---------------------------------------------------------------- several, and deaths
 
 
+@pytest.mark.slow  # it starts a runtime
 def test_a_second_runtime_on_the_folder_reads_and_does_not_write(held: Held) -> None:
     runtime = held.runtime
     runtime.run(echo("1", "echo-theirs"))
@@ -234,6 +235,7 @@ def test_a_killed_writer_loses_nothing_that_was_written(held: Held) -> None:
     until(is_written)
 
 
+@pytest.mark.slow  # it starts a runtime
 def test_a_new_runtime_on_the_folder_knows_it_still(held: Held) -> None:
     held.runtime.run(echo("1", "echo-before"))
     on_disk(held, "echo-before")

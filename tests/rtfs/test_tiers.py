@@ -139,13 +139,15 @@ def test_without_wasmtime_python_runs(
     from rtfs.emit_wasm import engine
 
     monkeypatch.setattr(engine, "available", lambda: False)
-    tiers._executor.cache_clear()
+    tiers.executor.cache_clear()
+    tiers._executor_for_those_who_ask.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
             assert rtfs.compile(f"{FIB} (fib 10)").link().run() == 55
         assert "pip install 'rtfs[wasm]'" in caplog.text
     finally:
-        tiers._executor.cache_clear()
+        tiers.executor.cache_clear()
+    tiers._executor_for_those_who_ask.cache_clear()
 
 
 def test_a_program_kept_on_disk_has_its_wasm(called: list[str], tmp_path: Any, monkeypatch: Any) -> None:
@@ -156,3 +158,72 @@ def test_a_program_kept_on_disk_has_its_wasm(called: list[str], tmp_path: Any, m
     for count in (1, 2):
         assert load_or_compile(f"{FIB} (fib 20)", "fib.rtfs", FileModules()).run() == 6765
         assert called == ["fib"] * count
+
+
+MAPPED = """(defn ^{:tier :wasm} f [n : int] : int (if (= n 4000) (* n 9223372036854775807) (* 2 n)))
+(defn ^{:tier :wasm} g [x : float] : float (* x 0.5))
+(defn ^{:tier :wasm} h [n : int] (g (float n)))
+"""
+
+
+@pytest.fixture
+def crossings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many calls of wasm were made: the number of instances taken."""
+    pytest.importorskip("wasmtime")
+    from rtfs.emit_wasm.loaded import LoadedModule
+
+    count = [0]
+    take = LoadedModule.take
+
+    def noting(self: LoadedModule) -> Any:
+        count[0] += 1
+        return take(self)
+
+    monkeypatch.setattr(LoadedModule, "take", noting)
+    return count
+
+
+def test_a_map_of_a_wasm_function_crosses_the_border_once(crossings: list[int]) -> None:
+    for text, wanted in (
+        ("(reduce + 0 (map f (range 3000)))", 8_997_000),
+        ("(reduce + 0.0 (map g (map float (range 3000))))", 2_249_250.0),
+        ("(reduce + 0.0 (map h (range 3000)))", 2_249_250.0),
+        ("(let [m map] (count (m f (range 3000))))", 3000),
+    ):
+        crossings[0] = 0
+        assert rtfs.compile(MAPPED + text).link().run() == wanted
+        assert crossings == [1]
+
+
+def test_a_map_that_wasm_cannot_finish_is_made_item_by_item(crossings: list[int]) -> None:
+    program = rtfs.compile(f"{MAPPED}(map f (range 3990 5000))")
+    with pytest.raises(errors.IntegerOverflow) as caught:
+        program.link().run()
+    with pytest.raises(errors.IntegerOverflow) as plain:
+        rtfs.compile(program.text.replace("^{:tier :wasm}", "^{:tier :none}")).link().run()
+    assert caught.value.span == plain.value.span
+    mixed = "(count (map g (conj (vec (map float (range 3000))) 1)))"
+    assert rtfs.compile(MAPPED + mixed).link().run() == 3001
+    assert crossings[0] > 3000
+    crossings[0] = 0
+    assert rtfs.compile(f"{MAPPED}(map f [1 2 3])").link().run() is not None
+    assert crossings == [3]
+
+
+def test_map_is_the_builtin_that_it_was(called: list[str]) -> None:
+    for tail in (
+        "(map f)",
+        "(map f 5)",
+        "(map 5 [1])",
+        "(map f [1] [2])",
+        '(map f ["x"])',
+        "[(fn? map) (map f [])]",
+    ):
+        outcomes = []
+        for text in (MAPPED, MAPPED.replace("^{:tier :wasm} ", "^{:other :wasm} ")):
+            try:
+                outcomes.append(rtfs.pr_str(rtfs.compile(f"{text}{tail}").link().run()))
+            except errors.RtfsError as error:
+                outcomes.append(f"{error} {error.hint} {error.span}")
+        assert outcomes[0].replace("tier", "other") == outcomes[1]
+    assert called

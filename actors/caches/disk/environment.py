@@ -11,6 +11,8 @@ change of the map's size wait for both. `reading` is held for microseconds: a lo
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Final, NamedTuple
@@ -44,9 +46,16 @@ class Environment[D]:
 
     Args:
         map_bytes: size of the map of the writer's; None: it is for reading only.
+        check: see `join`.
     """
 
-    def __init__(self, folder: Path, schema: Schema[D], map_bytes: int | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        schema: Schema[D],
+        map_bytes: int | None,
+        check: Callable[[Path], None] | None = None,
+    ) -> None:
         self.folder = folder
         self.schema = schema
         self.map_bytes = map_bytes
@@ -58,6 +67,7 @@ class Environment[D]:
         #: None: not open now. Read with one of the locks held
         self.opened: Opened[D] | None = None
         self._opening = Lock()
+        self._check = check or self._check_unwritten
         self._pid = os.getpid()
 
     @property
@@ -110,6 +120,33 @@ class Environment[D]:
             self.open().env.set_mapsize(self.map_bytes)
             return True
 
+    @contextmanager
+    def writable(self, map_bytes: int) -> Iterator[None]:
+        """Make this process, which reads the folder, its writer for a while. With the folder's lock held.
+
+        Those who read meanwhile wait only while it is opened and closed.
+
+        Raises:
+            StoreError: it cannot be opened to be written.
+        """
+        with self.writing:
+            self._reopen(map_bytes)
+            try:
+                yield
+            finally:
+                with suppress(StoreError, OSError):  # whoever reads next finds out
+                    self._reopen(None)
+
+    def _reopen(self, map_bytes: int | None) -> None:
+        with self.writing, self.reading:
+            self.close()
+            self.map_bytes = map_bytes
+            try:
+                self.open()
+            except BaseException:
+                self.map_bytes = None
+                raise
+
     def _drop(self) -> None:
         if self.is_writable:  # what it wrote is where it wrote it
             return
@@ -122,7 +159,7 @@ class Environment[D]:
         path = self.folder / files.DATA_FILE
         try:
             if self.map_bytes is None:
-                self._check_unwritten(path)
+                self._check(path)
             else:
                 allot_readers(self.folder)
             env = self._environment()
@@ -218,13 +255,21 @@ class _Process:
 _process: Final = _Process()
 
 
-def join[D](folder: Path, schema: Schema[D], map_bytes: int | None = None) -> Environment[D]:
+def join[D](
+    folder: Path,
+    schema: Schema[D],
+    map_bytes: int | None = None,
+    *,
+    check: Callable[[Path], None] | None = None,
+) -> Environment[D]:
     """The environment of a folder, for one user more, who calls `leave` in the end.
 
     Readers open it when they read.
 
     Args:
         map_bytes: for the writer; None: for readers.
+        check: for readers: looks at the data file before it is opened, in place of what else is done; it raises
+            StoreError if it must not be. With it the file need not be there yet.
 
     Raises:
         StoreInUse: for a writer, if this process uses the folder already: the writer comes first.
@@ -237,10 +282,10 @@ def join[D](folder: Path, schema: Schema[D], map_bytes: int | None = None) -> En
         if environment is not None and map_bytes is not None:
             raise StoreInUse(f"this process uses the cache in `{folder}` already; open its writer first")
         if environment is None:
-            environment = Environment(folder, schema, map_bytes)
+            environment = Environment(folder, schema, map_bytes, check)
             if map_bytes is not None:
                 environment.open()
-            elif not (folder / files.DATA_FILE).is_file():
+            elif check is None and not (folder / files.DATA_FILE).is_file():
                 raise StoreMissing(f"there is no cache in `{folder}`")
             _process.by_path[path] = environment
         environment.users += 1

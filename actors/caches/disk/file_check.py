@@ -28,6 +28,10 @@ _READER_BYTES: Final = 64
 CHECKED_BYTES: Final = 1 << 25
 
 
+class CutShort(StoreDamaged):
+    """A file is shorter than its contents need: it was cut, or a writer was killed before it made up for it."""
+
+
 def check_file(folder: Path, *, thorough: bool = True, walked_bytes: int = CHECKED_BYTES) -> None:
     """Walk the structure of a file without LMDB; that of a large one only if `thorough`. No writer may run.
 
@@ -52,14 +56,14 @@ def check_size(env: lmdb.Environment, folder: Path) -> None:
     """Whether the file is as long as its contents need.
 
     Raises:
-        StoreDamaged: it is not.
+        CutShort: it is not.
     """
     for _ in range(_TRIES):
         needed, found = _needed(env), (folder / DATA_FILE).stat().st_size
         if found >= needed:
             return
         time.sleep(_PAUSE_S)
-    raise StoreDamaged(f"the cache in `{folder}` was cut short: expected {needed} bytes, got {found}")
+    raise CutShort(f"the cache in `{folder}` was cut short: expected {needed} bytes, got {found}")
 
 
 def extend(env: lmdb.Environment, folder: Path) -> None:

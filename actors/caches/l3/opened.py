@@ -54,7 +54,7 @@ class Opened:
     ) -> None:
         self._asked = _asked(policy)
         settings = policy.settings
-        self._embedder = load_embedder(_embedder(policy))
+        self._embedder = load_embedder(embedder_entry(policy))
         try:
             self._embedder.embed(["warm"])
             self._store = SemanticStore(
@@ -130,10 +130,10 @@ def refused(one: str, other: str) -> str | None:
 def _asked(policy: Policy) -> tuple[object, ...]:
     """What of a policy L3 depends on."""
     caches = policy.settings.caches
-    return caches.l3, caches.l2.enabled, policy.settings.cache_ttl, _embedder(policy).model_dump_json()
+    return caches.l3, caches.l2.enabled, policy.settings.cache_ttl, embedder_entry(policy).model_dump_json()
 
 
-def _embedder(policy: Policy) -> LocalModelEntry:
+def embedder_entry(policy: Policy) -> LocalModelEntry:
     """The entry of the embedder that the policy names.
 
     Raises:

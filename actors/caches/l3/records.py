@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -22,7 +23,7 @@ from actors.caches.disk.file_check import check_size
 from actors.caches.disk.files import translated
 from actors.caches.disk.owned import OwnedFolder
 from actors.caches.disk.victims import NUMBER
-from actors.caches.errors import StoreError
+from actors.caches.errors import InvalidCache, StoreError
 from actors.caches.l2.rows import read_origin
 from actors.caches.l3 import rows
 from actors.caches.l3.change import Change
@@ -294,6 +295,12 @@ class Records:
                 NUMBER.unpack(rows.number_of(key))[0] for key in _with_prefix(txn, databases.members, partition)
             ]
 
+    def has_more(self, partition: bytes, most: int) -> bool:
+        """Whether a partition has more entries than so many. Raises StoreError."""
+        with self.reading() as (txn, databases):
+            keys = _with_prefix(txn, databases.members, partition)
+            return next(islice(keys, most, None), None) is not None
+
     def vectors(self, partition: bytes, numbers: Sequence[int]) -> Iterator[tuple[list[int], Vectors]]:
         """Vectors of entries, in portions; what is damaged is left out. Raises StoreError."""
         for start in range(0, len(numbers), _PORTION):
@@ -304,7 +311,8 @@ class Records:
                 yield taken, np.stack([entry.vector for entry in whole])
 
     def partitions(self, which: Which) -> list[bytes]:
-        """Partitions that have entries of such an origin. Raises StoreError."""
+        """Partitions that have entries of such an origin. Raises StoreError, InvalidCache as `agreeing`."""
+        _check(which)
         found: list[bytes] = []
         with self.reading() as (txn, databases):
             for digest in _digests(txn, databases, which):
@@ -316,10 +324,14 @@ class Records:
         return found
 
     def agreeing(self, which: Which, partition: bytes | None, limit: int) -> list[bytes]:
-        """Numbers of entries that agree with `which`; what is damaged may agree. Raises StoreError."""
+        """Numbers of entries that agree with `which`; what is damaged may agree.
+
+        Raises:
+            InvalidCache: it names an input.
+            StoreError: the file cannot be read.
+        """
+        _check(which)
         found: list[bytes] = []
-        if which.input is not None:  # nothing here says of which input an entry is
-            return found
         with self.reading() as (txn, databases):
             for number in _candidates(txn, databases, which, partition):
                 row = txn.get(number, db=databases.entries)
@@ -340,6 +352,15 @@ class Records:
         with self.reading() as (txn, databases):
             read = ((key, rows.read_note(row)) for key, row in txn.cursor(databases.indexes))
             return {key: note for key, note in read if note is not None}
+
+
+def _check(which: Which) -> None:
+    """Raises InvalidCache: nothing here says of which input an entry is, so that all would agree."""
+    if which.input is not None:
+        raise InvalidCache(
+            "expected a key, a tenant, a symbol, a model or a version, got an input, which L3 does not know; "
+            "remove its answers from L2, and L3 does not give them any more"
+        )
 
 
 def is_alive(entry: Entry, now_us: int) -> bool:

@@ -163,7 +163,7 @@ class SemanticCache:
 
     def _looked(self, question: SemanticQuestion, vector: Vectors) -> Verdict:
         reason = ""
-        for similarity, entry in self._store.search(question.partition, vector, NEAREST):
+        for similarity, entry in self._store.search(question.partition, vector, NEAREST, wait=False):
             if entry.texts == question.texts:  # its answer is too old, or was not wanted
                 continue
             refused = self._refused(question.texts, entry.texts)

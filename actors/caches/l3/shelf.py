@@ -99,6 +99,11 @@ class Shelf:
             self.look(partition)
         return partition
 
+    def is_quick(self, key: bytes, most: int) -> bool:
+        """Whether `get` takes no time: it is loaded, or has at most so many entries. Raises StoreError."""
+        partition = self.peek(key)
+        return (partition is not None and partition.is_loaded) or not self._records.has_more(key, most)
+
     def peek(self, key: bytes) -> Partition | None:
         """A partition if it is open."""
         return self._open.get(key)

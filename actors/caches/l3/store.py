@@ -23,6 +23,8 @@ from actors.caches.l3 import rows
 from actors.caches.l3.committer import Committer
 from actors.caches.l3.entry import Entry, Neighbour, Vectors
 from actors.caches.l3.finder import Finder, normalised
+from actors.caches.l3.loads import Loads
+from actors.caches.l3.partition import Partition
 from actors.caches.l3.pending import Pending
 from actors.caches.l3.records import Records, is_alive
 from actors.caches.l3.shelf import MOST_BYTES, MOST_OPEN, Shelf
@@ -31,6 +33,8 @@ from actors.caches.layer import CacheConfig, CacheStats, Origin, Which
 
 #: so many vectors make a graph worth while: below, looking at all of them takes no longer
 GRAPH_FROM: Final = 500
+#: partitions with at most so many entries are loaded when they are first asked for, which takes some 20 ms
+LOADED_AT_ONCE: Final = 5_000
 _MOST_TEXT_BYTES: Final = 1 << 20
 _MOST_EVIDENCE_BYTES: Final = 1 << 16
 _MOST_REMOVED: Final = 2_000
@@ -49,6 +53,7 @@ class SemanticStore:
         graph_from: so many vectors of a partition make a graph worth while.
         most_open: partitions in memory at the same time.
         most_index_bytes: and the memory that they take.
+        loaded_at_once: larger partitions are loaded in the background for searches that do not wait, entries.
         options: as those of `Records`: map_bytes, max_map_bytes, seed.
 
     Raises:
@@ -69,6 +74,7 @@ class SemanticStore:
         graph_from: int = GRAPH_FROM,
         most_open: int = MOST_OPEN,
         most_index_bytes: int = MOST_BYTES,
+        loaded_at_once: int = LOADED_AT_ONCE,
         **options: Any,
     ) -> None:
         if not 1 <= dimensions < 1 << 16:
@@ -97,6 +103,8 @@ class SemanticStore:
             self._records.close()
             raise
         self._committer = Committer(self._records, self._pending, self._shelf.discard)
+        self._loads = Loads(self._shelf.get, lambda error: self._committer.failed(0, error))
+        self._loaded_at_once = loaded_at_once
         self._finder = Finder(self._records, self._pending, dimensions, self._committer.notify)
         self._hits = self._misses = 0
         self._counting = Lock()
@@ -112,6 +120,7 @@ class SemanticStore:
         """Commit what waits, save the indexes, and let go of the folder. A second call does nothing."""
         if self._is_open:
             self._is_open = False
+            self._loads.close()
             self._committer.close()
             self._shelf.close()
             self._records.close()
@@ -222,11 +231,11 @@ class SemanticStore:
     def invalidate(self, which: Which) -> int:
         """Remove the entries that agree with `which`; how many.
 
-        Nothing here says of which `input` an entry is: with that there are none. What an entry points to is in
-        L2, and good only as long as L2 has it.
+        What an entry points to is in L2, and good only as long as L2 has it. So nothing here has to say of
+        which `input` an entry is: those of one go when their answers are removed from L2.
 
         Raises:
-            InvalidCache: it names none in particular.
+            InvalidCache: it names none in particular, or an input.
             StoreError: the disk failed; some may be gone.
         """
         which.check()
@@ -248,19 +257,23 @@ class SemanticStore:
 
     # ------------------------------------------------------------ to look for
 
-    def search(self, partition: bytes, vector: Vectors, k: int = 8, at_least: float = 0.0) -> list[Neighbour]:
+    def search(
+        self, partition: bytes, vector: Vectors, k: int = 8, at_least: float = 0.0, *, wait: bool = True
+    ) -> list[Neighbour]:
         """About the `k` nearest entries of a partition, best first; of one key the newest alone.
 
         Args:
             vector: of any length above 0.
             at_least: cosine; nothing less near is given.
+            wait: for a large partition that has to be loaded; else nothing is found until it is.
 
         Raises:
             InvalidCache: the vector cannot be.
         """
         query = normalised(vector, self.dimensions)
         try:
-            found = self._finder.near(self._shelf.get(partition), query, k, at_least)
+            place = self._shelf.get(partition) if wait else self._loaded(partition)
+            found = [] if place is None else self._finder.near(place, query, k, at_least)
         except StoreError as error:
             self._committer.failed(0, error)
             found = []
@@ -272,7 +285,7 @@ class SemanticStore:
         return found
 
     def partitions(self, which: Which = _EVERYTHING) -> list[bytes]:
-        """Partitions that have entries of such an origin."""
+        """Partitions that have entries of such an origin. Raises InvalidCache: `which` names an input."""
         self._committer.flush()
         try:
             return self._records.partitions(which)
@@ -283,7 +296,11 @@ class SemanticStore:
     def entries(
         self, which: Which = _EVERYTHING, *, partition: bytes | None = None, limit: int = 1_000
     ) -> list[Entry]:
-        """Entries that agree with `which`, at most about `limit`; without what has expired or is damaged."""
+        """Entries that agree with `which`, at most about `limit`; without what has expired or is damaged.
+
+        Raises:
+            InvalidCache: `which` names an input.
+        """
         self._committer.flush()
         try:
             found = self._records.find(self._records.agreeing(which, partition, limit))
@@ -327,7 +344,7 @@ class SemanticStore:
     def settle(self, timeout_s: float = 60.0) -> bool:
         """Wait until all vectors are in the graphs where they belong; whether it came to that in time."""
         self._committer.flush()
-        return self._shelf.wait(timeout_s)
+        return self._loads.wait(timeout_s) and self._shelf.wait(timeout_s)
 
     def verify(self) -> Verdict:
         """Look at everything: the file, each entry, what it is found by, and the indexes.
@@ -338,6 +355,13 @@ class SemanticStore:
         with self._committer.committing:
             self._committer.flush()
             return verify(self._records, self._shelf, self.dimensions)
+
+    def _loaded(self, partition: bytes) -> Partition | None:
+        """A partition that is loaded, or soon is; None: it is loaded in the background. Raises StoreError."""
+        if self._loads.has(partition) or not self._shelf.is_quick(partition, self._loaded_at_once):
+            self._loads.begin(partition)
+            return None
+        return self._shelf.get(partition)
 
     def _forget(self, entry: Entry) -> None:
         self._pending.remove(entry.id)

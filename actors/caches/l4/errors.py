@@ -12,7 +12,7 @@ from typing import Literal
 
 type Reason = Literal[
     "damaged", "unsigned", "unknown-key", "revoked-key", "expired-key", "bad-signature", "expired", "revoked",
-    "downgrade", "language", "kind", "missing", "not-validated",
+    "downgrade", "not-pinned", "language", "kind", "missing", "not-validated",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final, get_args
 
 from actors.caches.keys import canonical
 from actors.caches.l4.errors import ModuleRefused
-from policies.engines.l4 import ModuleKind
+from rtfs.backends import ModuleKind
 from rtfs.errors import StorageError
 from rtfs.ir_codec import decode_value, encode_value
 from rtfs.values import Value, Vector
@@ -38,6 +38,8 @@ class ModuleManifest:
     symbol: str
     #: `policies.engines.l4.interface_hash` of the function, SHA-256 in hex
     interface_hash: str
+    #: `rtfs.delegation.FunctionInfo.body_hash` of the function, SHA-256 in hex
+    body_hash: str
     parameter_types: tuple[str, ...]
     return_type: str
     language_version: str
@@ -85,6 +87,11 @@ def content_hash(blob: bytes) -> str:
     return hashlib.sha256(blob).hexdigest()
 
 
+def module_id(manifest: ModuleManifest, signature: bytes) -> str:
+    """The address of a signed manifest: SHA-256 of it as stored, hex."""
+    return content_hash(manifest.encode(signature))
+
+
 def decode_manifest(data: bytes) -> tuple[ModuleManifest, bytes]:
     """The manifest and the signature that `encode` wrote.
 
@@ -114,7 +121,7 @@ def _check(manifest: ModuleManifest) -> None:
     )
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("a text is none")
-    for digest in (manifest.interface_hash, manifest.content_hash):
+    for digest in (manifest.interface_hash, manifest.body_hash, manifest.content_hash):
         if not isinstance(digest, str) or len(digest) != 64 or not _HEX.issuperset(digest):
             raise ValueError("a hash is none")
     if manifest.kind not in KINDS:

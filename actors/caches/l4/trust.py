@@ -3,11 +3,16 @@
     {"format": 1,
      "keys": [{"id": "…", "public": "…", "name": "build server", "trusted_at": 1.0, "not_after": null,
                "revoked_at": null, "why": ""}],
-     "revoked": {"CONTENT HASH": {"at": 1.0, "why": "…"}}}
+     "revoked": {"CONTENT HASH": {"at": 1.0, "why": "…"}},
+     "pinned": {"INTERFACE HASH": "MODULE ID"},
+     "seen": {"INTERFACE HASH": 3, "INTERFACE HASH:BODY HASH": 2}}
 
 A key is rotated by trusting a new one and giving the old one a `not_after`: until then both are accepted, and
 after it what the old one signed is not, whenever it says that it was made. A signature cannot prove its own
 date.
+
+`seen` is the highest version that was used here, so that whoever takes a newer module away cannot bring back an
+older one with the errors that the newer one mended.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from actors.caches.l4.errors import ModuleRefused, TrustFileError
-from actors.caches.l4.manifest import ModuleManifest, content_hash
+from actors.caches.l4.manifest import ModuleManifest, content_hash, module_id
 from actors.caches.l4.signing import is_signature, key_id, public_of
 from policies.engines.l4 import LANGUAGE_VERSION
 from rtfs.spell import nearest
@@ -60,6 +65,10 @@ class TrustStore:
     keys: Mapping[str, TrustedKey] = field(default_factory=lambda: MappingProxyType({}))
     #: by content hash
     revoked: Mapping[str, Revoked] = field(default_factory=lambda: MappingProxyType({}))
+    #: interface hash → id of the one module that may stand for it
+    pinned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    #: `line_of` a module → the highest version that was used
+    seen: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def read(cls, path: Path) -> TrustStore:
@@ -80,9 +89,10 @@ class TrustStore:
                 raise ValueError("it is of another format")
             keys = [_key(each) for each in found["keys"]]
             revoked = {name: Revoked(**each) for name, each in found["revoked"].items()}
+            pinned, seen = _texts(found.get("pinned", {})), _versions(found.get("seen", {}))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise TrustFileError(f"`{path}` is no file of trusted keys: {error}") from error
-        return cls({key.id: key for key in keys}, revoked)
+        return cls({key.id: key for key in keys}, revoked, pinned, seen)
 
     def write(self, path: Path) -> None:
         """Put this in the place of what is in the file. Raises TrustFileError."""
@@ -90,15 +100,21 @@ class TrustStore:
             "format": _FORMAT,
             "keys": [asdict(key) for key in self.keys.values()],
             "revoked": {name: asdict(each) for name, each in self.revoked.items()},
+            "pinned": dict(self.pinned),
+            "seen": dict(self.seen),
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-            with os.fdopen(file, "w", encoding="utf-8") as stream:
-                json.dump(data, stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(name, path)
+            try:
+                with os.fdopen(file, "w", encoding="utf-8") as stream:
+                    json.dump(data, stream, indent=1)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.replace(name, path)
+            except BaseException:  # Ctrl-C, too
+                os.unlink(name)
+                raise
         except OSError as error:
             raise TrustFileError(f"cannot write `{path}`: {error.strerror}") from error
 
@@ -125,10 +141,29 @@ class TrustStore:
         """One in which the module with this content hash is refused, whoever signs it."""
         return replace(self, revoked={**self.revoked, content: Revoked(at=now, why=why)})
 
+    def pinning(self, interface_hash: str, id: str) -> TrustStore:
+        """One in which this module alone stands for the interface, however old it is."""
+        return replace(self, pinned={**self.pinned, interface_hash: id})
+
+    def unpinning(self, interface_hash: str) -> TrustStore:
+        """One in which the newest module stands for the interface again. Raises KeyError: none was pinned."""
+        pinned = dict(self.pinned)
+        del pinned[interface_hash]
+        return replace(self, pinned=pinned)
+
+    def seeing(self, line: str, version: int) -> TrustStore:
+        """One that knows of a version of a `line_of` modules; this itself if it does already."""
+        if version <= self.seen.get(line, 0):
+            return self
+        return replace(self, seen={**self.seen, line: version})
+
     # ------------------------------------------------------------ judgement
 
-    def check(self, manifest: ModuleManifest, signature: bytes, *, now: float) -> None:
+    def check(self, manifest: ModuleManifest, signature: bytes, *, now: float, line: str | None = None) -> None:
         """Whether a manifest may be believed.
+
+        Args:
+            line: the `line_of` modules among which it is chosen; None: it is only looked at.
 
         Raises:
             ModuleRefused: it may not.
@@ -152,6 +187,20 @@ class TrustStore:
             raise ModuleRefused(
                 "expired", f"the module of `{manifest.symbol}` was good until {manifest.not_after:.0f}"
             )
+        if line is not None:
+            self._check_line(manifest, signature, line)
+
+    def _check_line(self, manifest: ModuleManifest, signature: bytes, line: str) -> None:
+        pinned = self.pinned.get(manifest.interface_hash)
+        if pinned is not None:
+            if pinned != module_id(manifest, signature):
+                raise ModuleRefused("not-pinned", f"`{manifest.symbol}` is pinned to {pinned[:16]}…")
+            return
+        seen = self.seen.get(line, 0)
+        if manifest.version < seen:
+            raise ModuleRefused(
+                "downgrade", f"it is version {manifest.version} of `{manifest.symbol}`, {seen} was used already"
+            )
 
     def check_blob(self, manifest: ModuleManifest, blob: bytes) -> None:
         """Whether these are the bytes that the manifest speaks of. Raises ModuleRefused: `damaged`."""
@@ -173,6 +222,27 @@ class TrustStore:
                 "expired-key", f"the key {id} (`{key.name}`) was good until {key.not_after:.0f}"
             )
         return key
+
+
+def line_of(interface_hash: str, body_hash: str | None) -> str:
+    """What modules have in common of which a newer one takes the place of an older one.
+
+    Args:
+        body_hash: of the function that they must have been made from; None: any.
+    """
+    return interface_hash if body_hash is None else f"{interface_hash}:{body_hash}"
+
+
+def _texts(found: object) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ValueError("`pinned` is no table of texts")
+    return found
+
+
+def _versions(found: object) -> dict[str, int]:
+    if not isinstance(found, dict) or not all(type(each) is int for each in found.values()):
+        raise ValueError("`seen` is no table of versions")
+    return found
 
 
 def _key(found: Mapping[str, Any]) -> TrustedKey:

@@ -24,10 +24,10 @@ import sys
 from pathlib import Path
 from actors.caches.file_leases import FileLeases
 leases, key = FileLeases(Path(sys.argv[1])), sys.argv[2].encode()
-leases.acquire(key, lambda token: print("taken" if token else "not", flush=True))
+leases.acquire(key, lambda: print("taken", flush=True))
 for line in sys.stdin:
     if line.strip() == "release":
-        leases.release(key, "")
+        leases.release(key)
         print("released", flush=True)
 """
 
@@ -61,19 +61,18 @@ class Holder:
 
 
 class Told:
-    """What somebody who asked for a lease was told."""
+    """How often somebody who asked for a lease was told that it is had."""
 
     def __init__(self) -> None:
-        self.tokens: list[str | None] = []
+        self.times = 0
         self._is_told = threading.Event()
 
-    def __call__(self, token: str | None) -> None:
-        self.tokens.append(token)
+    def __call__(self) -> None:
+        self.times += 1
         self._is_told.set()
 
-    def wait(self) -> str | None:
+    def wait(self) -> None:
         assert self._is_told.wait(10)
-        return self.tokens[0]
 
 
 @pytest.fixture
@@ -92,15 +91,14 @@ def test_who_waits_is_told_when_the_holder_is_done(
     leases.acquire(KEY, first)
     leases.acquire(KEY, second)
     leases.acquire(OTHER, other)
-    assert other.wait() is not None  # another key is free
+    other.wait()  # another key is free
     threading.Event().wait(0.05)
-    assert (first.tokens, second.tokens) == ([], [])
+    assert (first.times, second.times) == (0, 0)
     end(holder)
-    token = first.wait()
-    assert token is not None
-    assert second.tokens == []
-    leases.release(KEY, token)
-    assert second.wait() is not None
+    first.wait()
+    assert second.times == 0
+    leases.release(KEY)
+    second.wait()
     holder.end()
 
 
@@ -110,11 +108,11 @@ import sys, threading
 from pathlib import Path
 from actors.caches.file_leases import FileLeases
 told = []
-FileLeases(Path(sys.argv[1])).acquire(sys.argv[2].encode(), told.append)
+FileLeases(Path(sys.argv[1])).acquire(sys.argv[2].encode(), lambda: told.append(1))
 threading.Event().wait(0.05)
 print(len(told))
 """
-    leases.acquire(KEY, lambda token: None)
+    leases.acquire(KEY, lambda: None)
     for key, expected in ((KEY, "0"), (OTHER, "1")):
         command = [sys.executable, "-c", program, str(tmp_path), key.decode()]
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == expected
@@ -126,17 +124,18 @@ def test_a_lease_is_free_once_what_was_given_before_is_written(tmp_path: Path) -
     first, second = Told(), Told()
     leases.acquire(KEY, first)
     leases.acquire(KEY, second)
-    leases.release(KEY, first.wait() or "")
+    first.wait()
+    leases.release(KEY)
     threading.Event().wait(0.05)
-    assert second.tokens == []
+    assert second.times == 0
     waiting.pop()()
-    assert second.wait() is not None
+    second.wait()
     leases.close()
 
 
 def test_the_file_stays_empty(leases: FileLeases, tmp_path: Path) -> None:
     for number in range(100):
-        leases.acquire(number.to_bytes(32, "big"), lambda token: None)
+        leases.acquire(number.to_bytes(32, "big"), lambda: None)
     assert (tmp_path / LOCKS_FILE).stat().st_size == 0
     assert (tmp_path / LOCKS_FILE).stat().st_mode & 0o777 == 0o600
 
@@ -146,12 +145,11 @@ def test_nobody_waits_for_one_that_is_closed(leases: FileLeases, tmp_path: Path)
     leases.acquire(KEY, waiting)
     leases.close()
     leases.close()
-    assert waiting.wait() is not None
+    waiting.wait()
     late = Told()
     leases.acquire(KEY, late)
-    token = late.wait()
-    assert token is not None
-    leases.release(KEY, token)
+    late.wait()
+    leases.release(KEY)
     assert Flights(leases).run(KEY, lambda: None, lambda: "answer", 0.0) == "answer"
     holder.end()
 
@@ -163,11 +161,10 @@ def test_where_there_are_no_locks_nobody_waits(leases: FileLeases, monkeypatch: 
     monkeypatch.setattr(fcntl, "lockf", none)
     told = Told()
     leases.acquire(KEY, told)
-    token = told.wait()
-    assert token is not None
-    leases.release(KEY, token)
+    told.wait()
+    leases.release(KEY)
     leases.acquire(KEY, told)
-    assert told.tokens == [token, token]
+    assert told.times == 2
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -191,5 +188,5 @@ def test_who_waits_for_longer_than_it_may_asks_itself(leases: FileLeases, tmp_pa
     # what was granted too late went back: it can be had
     told = Told()
     leases.acquire(KEY, told)
-    assert told.wait() is not None
+    told.wait()
     holder.end()

@@ -31,13 +31,16 @@ class Leases:
                 waiting.append(told)
                 return
             self.held[key] = []
-        told("token")
+        told()
 
-    def release(self, key: bytes, token: str) -> None:
+    def release(self, key: bytes) -> None:
         with self._lock:
-            waiting = self.held.pop(key)
-        for told in waiting:
-            told(None)
+            waiting = self.held[key]
+            if not waiting:
+                del self.held[key]
+                return
+            told = waiting.pop(0)
+        told()
 
 
 def nothing() -> None:
@@ -175,8 +178,8 @@ def test_processes_share_an_answer_through_a_lease() -> None:
 
 def test_a_lease_whose_holder_died_holds_up_nobody_for_ever() -> None:
     leases = Leases()
-    leases.acquire(KEY, lambda _: None)
-    timer = threading.Timer(0.1, lambda: leases.release(KEY, "token"))
+    leases.acquire(KEY, lambda: None)
+    timer = threading.Timer(0.1, lambda: leases.release(KEY))
     timer.start()
     assert Flights(leases).run(KEY, nothing, lambda: "answer", 10.0) == "answer"
     timer.join()
@@ -187,7 +190,7 @@ def test_without_an_answer_about_the_lease_one_asks_all_the_same() -> None:
     class Lost:
         def acquire(self, key: bytes, told: Told) -> None: ...
 
-        def release(self, key: bytes, token: str) -> None: ...
+        def release(self, key: bytes) -> None: ...
 
     assert Flights(Lost()).run(KEY, nothing, lambda: "answer", 0.01) == "answer"
 
@@ -200,8 +203,8 @@ def test_a_lease_that_is_granted_too_late_goes_back() -> None:
         def acquire(self, key: bytes, told: Told) -> None:
             late.append(lambda: leases.acquire(key, told))
 
-        def release(self, key: bytes, token: str) -> None:
-            leases.release(key, token)
+        def release(self, key: bytes) -> None:
+            leases.release(key)
 
     assert Flights(Late()).run(KEY, nothing, lambda: "answer", 0.01) == "answer"
     late[0]()

@@ -160,14 +160,17 @@ class Leases:
                 waiting.append(told)
                 return
             self._waiting[key] = []
-        told("token")
+        told()
 
-    def release(self, key: bytes, token: str) -> None:
+    def release(self, key: bytes) -> None:
         self._writer.flush()
         with self._lock:
-            waiting = self._waiting.pop(key)
-        for told in waiting:
-            told(None)
+            waiting = self._waiting[key]
+            if not waiting:
+                del self._waiting[key]
+                return
+            told = waiting.pop(0)
+        told()
 
 
 def test_processes_ask_a_target_once(writer: CacheWriter, folder: Path, call: Any) -> None:

@@ -312,7 +312,7 @@ def test_who_comes_while_it_is_asked_pays_nothing(results: CachedResults) -> Non
     assert isinstance(first, Succeeded)
     assert isinstance(second, Succeeded)
     assert (first.known, first.cost) == (None, 20_000)
-    assert second == Succeeded(value=1, version="1", known=Known(tier="shared", saved=20_000, saved_ms=30.0))
+    assert second == Succeeded(value=1, version="1", known=Known(tier="shared", saved=20_000))
 
 
 def test_who_waits_for_one_that_fails_asks_itself(results: CachedResults) -> None:

@@ -16,6 +16,8 @@ from actors.caches.l2 import rows
 from actors.caches.l2.survey import L2Survey
 from actors.caches.l2.writer import CacheWriter
 from actors.caches.layer import CacheConfig, Which
+from cluster.cli import connecting
+from rtfs.cli.console import UsageError
 
 
 def left(folder: Path) -> list[str]:
@@ -183,6 +185,28 @@ def test_a_folder_is_not_that_of_the_runtime_that_has_the_name(
     running.spec.state_dir = str(tmp_path / "elsewhere")
     code, _, err = cache("purge", "--all")
     assert (code, f"the runtime `default` has that in `{tmp_path / 'elsewhere'}" in err) == (2, True)
+
+
+def test_where_no_runtime_can_be_asked_it_is_said_why(
+    running: Runtime, runtimes: dict[str, Any], cache: Any, mails: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = left(mails)
+    del runtimes["default"]
+    code, out, err = cache("purge", "--all")
+    assert (code, out) == (2, "")
+    assert f"process {os.getpid()} writes to the cache in `{mails}`" in err
+    assert "it cannot be asked to, since no runtime `default` runs on this Ray cluster" in err
+    assert "end the runtime first" in err
+
+    def unusable(options: Any) -> Any:
+        raise UsageError("no Ray cluster answers at 10.0.0.1:6379: no answer")
+
+    monkeypatch.setattr(connecting, "connected", unusable)
+    code, out, err = cache("purge", "--all")
+    assert (code, out) == (2, "")
+    assert "it cannot be asked to: no Ray cluster answers at 10.0.0.1:6379: no answer" in err
+    assert "end the runtime first" in err
+    assert left(mails) == before
 
 
 def test_what_a_runtime_cannot_do_is_said(

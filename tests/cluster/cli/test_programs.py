@@ -72,6 +72,10 @@ CACHES: list[tuple[tuple[str, ...], CacheUse]] = [
     (("--no-store",), CacheUse(no_store=True)),
     (("--max-age", "1.5"), CacheUse(max_age_s=1.5)),
     (("--max-age=0", "--no-store", "--no-cache"), CacheUse(bypass=True, no_store=True, max_age_s=0)),
+    (("--max-age=90s",), CacheUse(max_age_s=90)),
+    (("--max-age", "1.5m"), CacheUse(max_age_s=90)),
+    (("--max-age=2h",), CacheUse(max_age_s=7200)),
+    (("--max-age=0.1d",), CacheUse(max_age_s=8640)),
 ]
 
 
@@ -84,7 +88,9 @@ def test_what_is_wanted_of_caches(
     assert request_of("1", *passed_on).cache == use
 
 
-@pytest.mark.parametrize("age", ["-1", "soon", "nan", "inf", ""])
+@pytest.mark.parametrize(
+    "age", ["-1", "soon", "nan", "inf", "", "m", "-1m", "nand", "5 weeks", "1e308d", "10M", "1h30m"]
+)
 def test_an_age_that_is_none_is_refused(request_of: Callable[..., RunRequest], age: str) -> None:
     with pytest.raises(UsageError, match="expected a number of seconds, at least 0"):
         request_of("1", f"--max-age={age}")

@@ -137,7 +137,7 @@ def test_served_asked_and_interrupted(tmp_path: Path) -> None:
             assert (code, document["value"], document["output"]) == (0, [1, 2], "hi\n")
             code, document = rtfs("runtime", "status")
             assert (code, document["ready"]) == (0, True)
-            assert set(document["parts"]) == {"evaluator-0", "policy", "tickets"}
+            assert set(document["parts"]) == {"caches", "evaluator-0", "policy", "tickets"}
             os.killpg(serving.pid, signal.SIGINT)
             out, err = serving.communicate(timeout=60)
         finally:

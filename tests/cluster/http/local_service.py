@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import rtfs
+from actors.caches.layer import CacheStats, Which
 from actors.events.event import News
 from actors.events.hub import EventHub
 from actors.events.stream import EventStream
@@ -338,6 +339,17 @@ class LocalService:
 
     async def status(self) -> RuntimeStatus:
         return RuntimeStatus(ready=all(part == "up" for part in self.parts.values()), parts=self.parts)
+
+    async def cache_stats(self) -> Mapping[str, Mapping[str, CacheStats]]:
+        """Nothing is delegated, so nothing is kept."""
+        return {}
+
+    async def invalidate_cache(self, which: Which) -> int:
+        which.check()
+        return 0
+
+    async def clear_cache(self) -> int:
+        return 0
 
     async def close(self) -> None:
         """Cancel what still runs."""

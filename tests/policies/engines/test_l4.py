@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,10 @@ from policies.context import CallContext, CallFacts, DelegationMetadata
 from policies.engines.l4 import LANGUAGE_VERSION, L4AwareEngine, ModuleEntry, interface_hash
 from policies.engines.policy import PolicyEngine
 from policies.file.policy import Policy
-from policies.file.schema import Caches, CacheTable, Delegation, LocalModelEntry, RemoteProvider, Rule
+from policies.file.schema import Caches, Delegation, LocalModelEntry, ModulesTable, RemoteProvider, Rule
 from policies.rules.rulebook import Current, Rulebook
 from rtfs.delegation import FunctionInfo, L4CacheHit, LocalModel, LocalPure, RemoteModel
+from rtfs.values import Keyword
 
 SETTINGS = Delegation(
     remote_providers={"a": RemoteProvider(endpoint="https://a")},
@@ -27,7 +29,9 @@ SETTINGS = Delegation(
 
 
 def function(symbol: str = "f") -> FunctionInfo:
-    return FunctionInfo(symbol, None, ("a", "b"), ("int", "string"), "float", None, {}, "00ff")
+    return FunctionInfo(
+        symbol, "What it does.", ("a", "b"), ("int", "string"), "float", None, {}, "00ff", body_hash="b0"
+    )
 
 
 def entry(symbol: str = "f") -> ModuleEntry:
@@ -41,6 +45,7 @@ def entry(symbol: str = "f") -> ModuleEntry:
         interface_hash=interface_hash(made),
         parameter_types=made.parameter_types,
         return_type=made.return_type,
+        body_hash="b0",
     )
 
 
@@ -52,24 +57,28 @@ class Index:
         self.near = near
         self.version = "1"
 
-    def find(self, interface_hash: str) -> ModuleEntry | None:
+    def find(self, interface_hash: str, body_hash: str | None) -> ModuleEntry | None:
         return self.entries.get(interface_hash)
 
-    def find_similar(
-        self, embedding: tuple[float, ...], at_least: float
-    ) -> Sequence[tuple[float, ModuleEntry]]:
+    def find_similar(self, function: FunctionInfo, at_least: float) -> Sequence[tuple[float, ModuleEntry]]:
         return self.near
 
 
 def engine(
     store: Index, settings: Delegation = SETTINGS, *, similar_at_least: float | None = None
 ) -> L4AwareEngine:
+    if similar_at_least is not None:
+        settings = with_modules(settings, similar_at_least=similar_at_least)
     current = Current(Rulebook(Policy(settings=settings, version="1")))
-    return L4AwareEngine(PolicyEngine(current), store, current, similar_at_least=similar_at_least)
+    return L4AwareEngine(PolicyEngine(current), store, current)
 
 
-def call(symbol: str = "f", meaning: tuple[float, ...] | None = None) -> CallContext:
-    return CallContext.of(CallFacts(function=function(symbol)), semantic_hash=meaning)
+def with_modules(settings: Delegation = SETTINGS, **change: Any) -> Delegation:
+    return settings.model_copy(update={"caches": Caches(l4=ModulesTable(**change))})
+
+
+def call(symbol: str = "f", **change: Any) -> CallContext:
+    return CallContext.of(CallFacts(function=replace(function(symbol), **change)))
 
 
 def test_a_module_of_the_very_function_is_taken_with_the_inner_plan_behind_it() -> None:
@@ -101,7 +110,7 @@ def test_modules_that_are_no_hit(change: dict[str, str]) -> None:
     store = Index(replace(entry(), **change))  # type: ignore[arg-type]
     assert engine(store).plan(call()).stage == "default"
     near = Index(near=[(1.0, replace(entry("g"), **change))])  # type: ignore[arg-type]
-    assert engine(near, similar_at_least=0.9).plan(call(meaning=(1.0,))).stage == "default"
+    assert engine(near, similar_at_least=0.9).plan(call()).stage == "default"
 
 
 def test_a_store_that_answers_with_another_module_is_not_believed() -> None:
@@ -114,11 +123,21 @@ def test_a_store_that_answers_with_another_module_is_not_believed() -> None:
     "settings",
     [
         SETTINGS.model_copy(update={"enable_l4_cache": False}),
-        SETTINGS.model_copy(update={"caches": Caches(l4=CacheTable(enabled=False))}),
+        SETTINGS.model_copy(update={"caches": Caches(l4=ModulesTable(enabled=False))}),
     ],
 )
 def test_it_can_be_switched_off(settings: Delegation) -> None:
     assert engine(Index(entry()), settings).plan(call()).stage == "default"
+
+
+def test_a_module_of_another_body_counts_only_where_somebody_says_so() -> None:
+    store = Index(entry())
+    edited = call(body_hash="b1")
+    assert engine(store).plan(edited).stage == "default"
+    assert engine(store, with_modules(accept="interface")).plan(edited).stage == "l4"
+    asks = call(body_hash="b1", metadata={"module": Keyword.of("published")})
+    assert engine(store).plan(asks).stage == "l4"
+    assert engine(store).plan(call(body_hash="")).stage == "default"
 
 
 def test_hard_rules_hold_for_modules() -> None:
@@ -135,9 +154,9 @@ def test_what_was_suggested_is_recorded_as_not_followed() -> None:
 
 def test_similar_modules_count_only_where_the_owner_says_so() -> None:
     store = Index(near=[(0.95, entry("g"))])
-    assert engine(store).plan(call(meaning=(1.0,))).stage == "default"
-    assert engine(store, similar_at_least=0.9).plan(call()).stage == "default"
-    plan = engine(store, similar_at_least=0.9).plan(call(meaning=(1.0,)))
+    assert engine(store).plan(call()).stage == "default"
+    assert engine(store, similar_at_least=0.9).plan(call(doc=None)).stage == "default"
+    plan = engine(store, similar_at_least=0.9).plan(call())
     assert (plan.target, plan.confidence) == (L4CacheHit("sha256:g", "ed25519:abc"), 0.95)
     assert plan.reasoning == "a signed module has a meaning 0.950 like its own for `f`: `sha256:g`"
 
@@ -153,12 +172,12 @@ def test_similar_modules_count_only_where_the_owner_says_so() -> None:
     ],
 )
 def test_what_is_not_similar_enough(near: tuple[float, ModuleEntry]) -> None:
-    assert engine(Index(near=[near]), similar_at_least=0.9).plan(call(meaning=(1.0,))).stage == "default"
+    assert engine(Index(near=[near]), similar_at_least=0.9).plan(call()).stage == "default"
 
 
 def test_the_next_similar_module_counts_if_the_nearest_may_not_be_used() -> None:
     store = Index(near=[(0.99, replace(entry("g"), signature="")), (0.95, entry("h"))])
-    plan = engine(store, similar_at_least=0.9).plan(call(meaning=(1.0,)))
+    plan = engine(store, similar_at_least=0.9).plan(call())
     assert plan.target == L4CacheHit("sha256:h", "ed25519:abc")
 
 
@@ -171,7 +190,7 @@ def test_a_change_of_the_store_is_a_new_version() -> None:
 
 
 def test_the_interface_hash_is_as_documented() -> None:
-    parts = ["i1", "f", "2", "int", "string", "float", "00ff"]
+    parts = ["i2", LANGUAGE_VERSION, "f", "2", "int", "string", "float"]
     data = b"".join(len(part).to_bytes(8, "big") + part.encode() for part in parts)
     assert interface_hash(function()) == sha256(data).hexdigest()
 
@@ -182,9 +201,9 @@ def test_the_interface_hash_is_as_documented() -> None:
         {"symbol": "g"},
         {"parameter_types": ("string", "int")},
         {"parameter_types": ("int",)},
-        {"parameter_types": ("int", "string", "float"), "return_type": "00ff", "ir_hash": ""},
+        {"parameter_types": ("int", "string", "float"), "return_type": ""},
         {"return_type": "int"},
-        {"ir_hash": "00fe"},
+        {"aliases": {"T": "int"}},
     ],
     ids=str,
 )
@@ -193,7 +212,12 @@ def test_whatever_belongs_to_the_interface_changes_its_hash(change: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    "change", [{"doc": "other"}, {"parameters": ("x", "y")}, {"labels": frozenset({"secret"})}], ids=str
+    "change",
+    [
+        *({"doc": "other"}, {"parameters": ("x", "y")}, {"labels": frozenset({"secret"})}),
+        *({"ir_hash": "00fe"}, {"body_hash": "b1"}),
+    ],
+    ids=str,
 )
 def test_the_rest_does_not(change: dict[str, object]) -> None:
     assert interface_hash(replace(function(), **change)) == interface_hash(function())  # type: ignore[arg-type]

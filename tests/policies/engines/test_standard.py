@@ -61,14 +61,12 @@ class Index:
         self.version = "1"
         self.functions = functions
 
-    def find(self, interface_hash: str) -> ModuleEntry | None:
+    def find(self, interface_hash: str, body_hash: str | None) -> ModuleEntry | None:
         return next(
             (entry for entry in map(module, self.functions) if entry.interface_hash == interface_hash), None
         )
 
-    def find_similar(
-        self, embedding: tuple[float, ...], at_least: float
-    ) -> Sequence[tuple[float, ModuleEntry]]:
+    def find_similar(self, function: FunctionInfo, at_least: float) -> Sequence[tuple[float, ModuleEntry]]:
         return ()
 
 
@@ -82,11 +80,14 @@ def module(function: FunctionInfo) -> ModuleEntry:
         interface_hash=interface_hash(function),
         parameter_types=function.parameter_types,
         return_type=function.return_type,
+        body_hash=function.body_hash,
     )
 
 
 def function(symbol: str, labels: tuple[str, ...] = ()) -> FunctionInfo:
-    return FunctionInfo(symbol, None, (), (), "any", None, MappingProxyType({}), "hash", frozenset(labels))
+    return FunctionInfo(
+        symbol, None, (), (), "any", None, MappingProxyType({}), "hash", frozenset(labels), body_hash="b"
+    )
 
 
 def call(

@@ -13,7 +13,7 @@ from policies.engines.protocol import Decorator, DelegationEngine
 from policies.engines.standard import StandardEngine
 from policies.plan import DelegationPlan
 from policies.rules.rulebook import Current
-from rtfs.delegation import ExecTarget, L4CacheHit, LocalModel, RemoteModel
+from rtfs.delegation import ExecTarget, FunctionInfo, L4CacheHit, LocalModel, RemoteModel
 
 
 def drawn(*parts: object) -> int:
@@ -77,7 +77,7 @@ class Modules:
 
     version = "1"
 
-    def find(self, interface_hash: str) -> ModuleEntry | None:
+    def find(self, interface_hash: str, body_hash: str | None) -> ModuleEntry | None:
         pick = Random(drawn(self._seed, interface_hash))
         if pick.random() < 0.6:
             return None
@@ -90,9 +90,10 @@ class Modules:
             interface_hash=interface_hash,
             parameter_types=(),
             return_type="any",
+            body_hash=body_hash or "",
         )
 
-    def find_similar(self, embedding: tuple[float, ...], at_least: float) -> list[tuple[float, ModuleEntry]]:
+    def find_similar(self, function: FunctionInfo, at_least: float) -> list[tuple[float, ModuleEntry]]:
         return []
 
 

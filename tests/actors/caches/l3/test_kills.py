@@ -60,7 +60,8 @@ def test_kills_lose_nothing(folder: Path, stores: Any, child: Callable[..., subp
             found = store.search(stores.partition, stores.vector(number), 1, 0.999)
             assert [near.entry.evidence for near in found] == [str(number).encode()]
         assert store._shelf.damaged == 0
-        known = store.size  # what was committed and not told is whole too
+        # what was committed and not told is whole too; but the last one's evidence may not have been given yet
+        known = store.size - 1
         store.close()
     assert known >= 40 * ROUNDS
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from actors.caches.keys import answer_digest
+from actors.caches.keys import FunctionKey, InferenceCall, ModelKey, Scope, answer_digest
+from actors.caches.l2.change import Put
+from actors.caches.l2.payload import stored_form
+from actors.caches.l2.reader import L2Reader
+from actors.caches.l2.writer import CacheWriter
 from actors.caches.l3.entry import Vectors
 from actors.caches.l3.learnt import Judgement
 from actors.caches.l3.question import SemanticQuestion, Served, Unknown, Verdict, Verify
 from actors.caches.l3.semantic import SemanticCache
 from actors.caches.l3.store import SemanticStore
-from actors.caches.layer import CacheConfig, Hit, Origin
+from actors.caches.layer import CacheConfig, Hit, Origin, Which
 from policies.errors import TargetFailed
+from rtfs.ir_codec import encode_value
 from rtfs.values import Keyword, Value
 
 ORIGIN = Origin("acme", "topic", "local-m", "v1")
@@ -51,16 +57,24 @@ class AfterTwo:
 
 class Setting:
     def __init__(self, folder: Path) -> None:
-        config = CacheConfig(size_entries=1000)
-        self.store = SemanticStore(folder, dimensions=64, embedder_version="e", config=config)
         self.answers: dict[bytes, Hit[Value]] = {}
         self.told: list[str] = []
+        self.open(folder)
+
+    def open(self, folder: Path, **options: Any) -> None:
+        """The store of a folder, and the cache over it."""
+        config = CacheConfig(size_entries=1000)
+        self.store = SemanticStore(folder, dimensions=64, embedder_version="e", config=config, **options)
+        self.read_answers(self.answers.get)
+
+    def read_answers(self, answer: Callable[[bytes], Hit[Value] | None]) -> None:
+        """The cache over the store, with another L2."""
         self.cache = SemanticCache(
             self.store,
             embed,
             refusal,
             AfterTwo(),
-            self.answers.get,
+            answer,
             told=lambda verdict, _: self.told.append(verdict),
         )
 
@@ -132,6 +146,37 @@ def test_what_is_too_old_or_gone_is_not_given(setting: Setting) -> None:
     setting.answers.clear()
     assert isinstance(setting.cache.look(setting.question("c b a")), Unknown)
     assert setting.store.size == 1  # its answer may only not be written yet
+
+
+def test_while_earlier_calls_are_loaded_the_target_is_asked(setting: Setting, tmp_path: Path) -> None:
+    for text in ("a b c", "b a c", "c a b"):
+        setting.ask(text, BILLING)
+    setting.store.close()
+    setting.open(tmp_path / "l3", loaded_at_once=0)
+    verdict = setting.cache.look(setting.question("c b a"))
+    assert isinstance(verdict, Unknown)
+    assert verdict.ticket  # its answer may be told
+    assert setting.store.settle()
+    assert isinstance(setting.cache.look(setting.question("c b a")), Served)
+
+
+def test_what_is_invalidated_by_its_input_is_not_given_by_meaning(setting: Setting, tmp_path: Path) -> None:
+    function = FunctionKey(symbol="topic", ir_hash="a" * 64, parameter_types=("string",))
+    model = ModelKey(target="local-m", version="v1")
+    call = InferenceCall(function, model, Scope("acme"), ("where is my invoice",))
+    with CacheWriter(tmp_path / "l2", CacheConfig(size_entries=10)) as writer:
+        reader = L2Reader(tmp_path / "l2")
+        setting.read_answers(reader.get)
+        flags, stored = stored_form(encode_value(BILLING))
+        writer.put([Put(call.key, call.input, ORIGIN, flags, stored, None, 0.0, None, ttl_s=60.0)])
+        assert writer.flush()
+        for text in (*call.texts, "my invoice where is", "is my invoice where"):
+            setting.ask(text, BILLING, key=call.key)
+        other = setting.question("invoice my is where", key=b"o" * 32)
+        assert isinstance(setting.cache.look(other), Served)
+        assert writer.invalidate(Which(input=call.input)) == 1
+        assert isinstance(setting.cache.look(other), Unknown)
+        reader.close()
 
 
 def test_the_very_same_texts_are_no_neighbours(setting: Setting) -> None:

@@ -196,7 +196,6 @@ def test_entries_are_invalidated_by_what_they_are_of(store: SemanticStore, store
     assert store.invalidate(Which(model="b", version="2")) == 0
     assert store.invalidate(Which(model="b", tenant=None)) == 30
     assert store.invalidate(Which(key=(3).to_bytes(32))) == 1
-    assert store.invalidate(Which(input=bytes(16))) == 0
     assert [stores.nearest(store, n, bytes([n % 3]) * 32) is None for n in range(6)] == [
         False, True, False, True, True, False,
     ]  # fmt: skip
@@ -208,6 +207,17 @@ def test_entries_are_invalidated_by_what_they_are_of(store: SemanticStore, store
     assert stores.nearest(store, 2, b"\x02" * 32) == stores.text(2)
     verdict = store.verify()
     assert (verdict.problems, verdict.left_over) == ((), {})
+
+
+@pytest.mark.parametrize("which", [Which(input=bytes(16)), Which(input=bytes(16), model="m")])
+def test_of_which_input_an_entry_is_only_l2_knows(store: SemanticStore, stores: Any, which: Which) -> None:
+    stores.add(store, 1)
+    for of_input in (store.invalidate, store.entries, store.partitions):
+        with pytest.raises(
+            InvalidCache, match="got an input, which L3 does not know; remove its answers from L2"
+        ):
+            of_input(which)
+    assert store.size == 1
 
 
 @pytest.mark.parametrize("count", [30, 300])
@@ -343,6 +353,85 @@ def test_few_partitions_are_open(folder: Path, stores: Any) -> None:
     tight._most_bytes = 1
     stores.nearest(store, 1, bytes([9]) * 32)
     assert len(tight.all()) == 1
+
+
+# ---------------------------------------------------------------- loaded in the background
+
+
+def waiting_for_nothing(store: SemanticStore, stores: Any, number: int) -> list[str]:
+    found = store.search(stores.partition, stores.vector(number), 1, 0.999, wait=False)
+    return [near.entry.texts[0] for near in found]
+
+
+@pytest.fixture
+def large(folder: Path, stores: Any) -> SemanticStore:
+    """A store whose one partition is too large to be waited for, and not loaded."""
+    store = stores.open(folder)
+    for n in range(100):
+        stores.add(store, n)
+    store.settle()
+    store.close()
+    opened: SemanticStore = stores.open(folder, loaded_at_once=99)
+    return opened
+
+
+def test_a_large_partition_knows_nothing_until_it_is_loaded(
+    large: SemanticStore, stores: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, load, loads = threading.Event(), large._shelf._load, []
+
+    def slowly(partition: Any) -> None:
+        loads.append(partition.key)
+        go.wait(10)
+        load(partition)
+
+    monkeypatch.setattr(large._shelf, "_load", slowly)
+    for _ in range(3):
+        assert waiting_for_nothing(large, stores, 7) == []
+    assert not large._loads.wait(0.01)
+    adding = threading.Thread(target=stores.add, args=(large, 200))
+    adding.start()
+    go.set()
+    adding.join()
+    assert large.settle()
+    assert [waiting_for_nothing(large, stores, n) for n in (7, 200)] == [[stores.text(7)], [stores.text(200)]]
+    assert loads == [stores.partition]
+    assert large.stats.misses == 3
+
+
+def test_who_waits_has_a_large_partition_at_once(large: SemanticStore, stores: Any) -> None:
+    assert stores.nearest(large, 7) == stores.text(7)
+    assert waiting_for_nothing(large, stores, 8) == [stores.text(8)]
+
+
+def test_a_small_partition_is_loaded_at_once(folder: Path, large: SemanticStore, stores: Any) -> None:
+    large.close()
+    store = stores.open(folder, loaded_at_once=100)
+    assert waiting_for_nothing(store, stores, 7) == [stores.text(7)]
+    assert waiting_for_nothing(store, stores, 300) == []
+
+
+def test_a_partition_that_could_not_be_loaded_is_tried_again(
+    large: SemanticStore, stores: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StoreError("the disk failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(large._shelf, "_load", fail)
+        assert waiting_for_nothing(large, stores, 7) == []
+        assert large.settle()
+    assert large.stats.failures == 1
+    assert waiting_for_nothing(large, stores, 7) == []
+    assert large.settle()
+    assert waiting_for_nothing(large, stores, 7) == [stores.text(7)]
+
+
+def test_it_can_be_closed_while_it_loads(large: SemanticStore, stores: Any) -> None:
+    assert waiting_for_nothing(large, stores, 7) == []
+    large.close()
+    assert waiting_for_nothing(large, stores, 7) == []
+    assert large._loads.wait(10)
 
 
 # ---------------------------------------------------------------- whose it is

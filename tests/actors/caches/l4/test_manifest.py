@@ -11,6 +11,7 @@ from actors.caches.l4.manifest import DOMAIN, ModuleManifest, content_hash, deco
 MANIFEST = ModuleManifest(
     symbol="math/area",
     interface_hash="ab" * 32,
+    body_hash="ef" * 32,
     parameter_types=("float", "float"),
     return_type="float",
     language_version="2.0",
@@ -29,6 +30,7 @@ MANIFEST = ModuleManifest(
 OTHER: dict[str, Any] = {
     "symbol": "math/volume",
     "interface_hash": "ac" * 32,
+    "body_hash": "ec" * 32,
     "parameter_types": ("float", "int"),
     "return_type": "int",
     "language_version": "2.1",

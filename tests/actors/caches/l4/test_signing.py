@@ -14,6 +14,7 @@ def manifest(key: SigningKey, blob: bytes = b"blob") -> ModuleManifest:
     return ModuleManifest(
         symbol="f",
         interface_hash="ab" * 32,
+        body_hash="ef" * 32,
         parameter_types=(),
         return_type="int",
         language_version="2.0",

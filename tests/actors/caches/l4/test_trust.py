@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from actors.caches.l4.errors import ModuleRefused, TrustFileError
-from actors.caches.l4.manifest import ModuleManifest, content_hash
+from actors.caches.l4.manifest import ModuleManifest, content_hash, module_id
 from actors.caches.l4.signing import SigningKey
-from actors.caches.l4.trust import TrustStore
+from actors.caches.l4.trust import TrustStore, line_of
 
 KEY, OTHER = SigningKey.new(), SigningKey.new()
 TRUST = TrustStore().trusting(KEY.public, "build", now=1.0)
 MANIFEST = ModuleManifest(
     symbol="f",
     interface_hash="ab" * 32,
+    body_hash="ef" * 32,
     parameter_types=(),
     return_type="int",
     language_version="2.0",
@@ -114,4 +115,32 @@ def test_a_key_cannot_take_anothers_id(tmp_path: Path) -> None:
     data["keys"][0]["public"] = OTHER.public.hex()
     path.write_text(json.dumps(data))
     with pytest.raises(TrustFileError, match="not what its id says"):
+        TrustStore.read(path)
+
+
+def test_an_older_version_than_was_used_is_refused_among_others(tmp_path: Path) -> None:
+    line = line_of(MANIFEST.interface_hash, None)
+    signature = KEY.sign(MANIFEST)
+    TRUST.check(MANIFEST, signature, now=2.0, line=line)
+    seen = TRUST.seeing(line, 2)
+    seen.check(MANIFEST, signature, now=2.0)  # it is only looked at
+    seen.check(MANIFEST, signature, now=2.0, line=line_of(MANIFEST.interface_hash, MANIFEST.body_hash))
+    with pytest.raises(ModuleRefused, match="downgrade: it is version 1 of `f`, 2 was used already"):
+        seen.check(MANIFEST, signature, now=2.0, line=line)
+    assert seen.seeing(line, 1) is seen
+    pinned = seen.pinning(MANIFEST.interface_hash, module_id(MANIFEST, signature))
+    pinned.check(MANIFEST, signature, now=2.0, line=line)
+    newer = replace(MANIFEST, version=3)
+    with pytest.raises(ModuleRefused, match="not-pinned"):
+        pinned.check(newer, KEY.sign(newer), now=2.0, line=line)
+    pinned.unpinning(MANIFEST.interface_hash).check(newer, KEY.sign(newer), now=2.0, line=line)
+    pinned.write(tmp_path / "trust.json")
+    assert TrustStore.read(tmp_path / "trust.json") == pinned
+
+
+@pytest.mark.parametrize("part", ['"pinned": 3', '"pinned": {"a": 1}', '"seen": []', '"seen": {"a": "1"}'])
+def test_pins_and_versions_that_are_none(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "trust.json"
+    path.write_text(f'{{"format": 1, "keys": [], "revoked": {{}}, {part}}}')
+    with pytest.raises(TrustFileError, match="no file of trusted keys"):
         TrustStore.read(path)

@@ -1,0 +1,125 @@
+"""What a runtime is asked about its caches, by handles that stand for those of Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ray.exceptions import RayActorError, RayTaskError
+
+from actors import names
+from actors.caches.errors import CacheError, InvalidCache, StoreError
+from actors.caches.layer import CacheStats, Which
+from actors.ray_service import RayService, RuntimeGone
+
+WRITTEN = CacheStats(stores=3, entries=3)
+SEEN = {"l1": CacheStats(hits=9), "l2-hot": CacheStats(hits=1, misses=1), "l2-cold": CacheStats(misses=1)}
+
+
+class Method:
+    """A method of an actor. `answer` is what it gives, or raises."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+        self.calls: list[tuple[Any, ...]] = []
+
+    async def remote(self, *args: Any) -> Any:
+        self.calls.append(args)
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+
+class Handle:
+    """An actor that has these methods."""
+
+    def __init__(self, **answers: Any) -> None:
+        for name, answer in answers.items():
+            setattr(self, name, Method(answer))
+
+
+class Parts:
+    """The actors of a runtime, by name; stands for `actors.ray_calls.Actors`."""
+
+    namespace = "rtfs-trial"
+
+    def __init__(self, **parts: Handle) -> None:
+        self.parts = {name.replace("_", "-"): handle for name, handle in parts.items()}
+        self.forgotten: list[str] = []
+
+    def get(self, name: str) -> Handle:
+        if name not in self.parts:
+            raise ValueError(f"there is no {name}")
+        return self.parts[name]
+
+    def forget(self, name: str) -> None:
+        self.forgotten.append(name)
+
+
+def service_of(**parts: Handle) -> RayService:
+    service = RayService(Parts.namespace, 2)
+    service.actors = Parts(**parts)  # type: ignore[assignment]
+    return service
+
+
+def raised(cause: Exception) -> RayTaskError:
+    """What the caller of an actor's method gets when that raises."""
+    error = RayTaskError.__new__(RayTaskError)
+    error.cause = cause
+    return error
+
+
+async def test_each_part_says_what_its_caches_did() -> None:
+    service = service_of(
+        caches=Handle(stats=WRITTEN),
+        evaluator_0=Handle(cache_stats=SEEN),
+        evaluator_1=Handle(cache_stats={}),
+    )
+    stats = await service.cache_stats()
+    assert stats == {"caches": {"l2-cold": WRITTEN}, "evaluator-0": SEEN, "evaluator-1": {}}
+    assert stats[names.evaluator(0)]["l2-hot"].hit_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    "error", [RayActorError(), raised(StoreError("the disk failed"))], ids=["away", "failed"]
+)
+async def test_a_part_that_does_not_answer_is_left_out(error: Exception) -> None:
+    service = service_of(caches=Handle(stats=error), evaluator_1=Handle(cache_stats=SEEN))
+    assert await service.cache_stats() == {"evaluator-1": SEEN}
+
+
+REMOVING: list[tuple[str, tuple[Any, ...], Callable[[RayService], Any]]] = [
+    (
+        "invalidate",
+        (Which(symbol="mail/mood"),),
+        lambda service: service.invalidate_cache(Which(symbol="mail/mood")),
+    ),
+    ("clear", (), lambda service: service.clear_cache()),
+]
+
+
+@pytest.mark.parametrize(("method", "args", "remove"), REMOVING, ids=["invalidate", "clear"])
+async def test_the_writer_removes(
+    method: str, args: tuple[Any, ...], remove: Callable[[RayService], Any]
+) -> None:
+    writer = Handle(**{method: 7})
+    assert await remove(service_of(caches=writer)) == 7
+    assert getattr(writer, method).calls == [args]
+
+
+@pytest.mark.parametrize(("method", "args", "remove"), REMOVING, ids=["invalidate", "clear"])
+async def test_what_the_writer_cannot_do_is_raised(
+    method: str, args: tuple[Any, ...], remove: Callable[[RayService], Any]
+) -> None:
+    for cause in (InvalidCache("it names none"), StoreError("the cache is switched off")):
+        with pytest.raises(CacheError, match=str(cause)):
+            await remove(service_of(caches=Handle(**{method: raised(cause)})))
+    with pytest.raises(RayTaskError):  # a fault of ours is none of the caches'
+        await remove(service_of(caches=Handle(**{method: raised(KeyError("x"))})))
+    gone = service_of(caches=Handle(**{method: RayActorError()}))
+    with pytest.raises(RuntimeGone, match="caches of rtfs-trial cannot be reached"):
+        await remove(gone)
+    assert gone.actors.forgotten == ["caches"]  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeGone, match="there is no caches in rtfs-trial"):
+        await remove(service_of())
