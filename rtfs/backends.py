@@ -18,17 +18,18 @@ be trusted is not asked here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from rtfs.errors import Generic, RtfsError, Span, StorageError
 from rtfs.run import poll
-from rtfs.slices import NotSliced, Slice, impurity_of, slice_in
+from rtfs.slices import NotSliced, Reach, Slice, impurity_of, slice_in
 from rtfs.values import Vector
 
 if TYPE_CHECKING:
+    from rtfs import ir
     from rtfs.emit_wasm.execute import Executor as WasmRunner
 
 #: the forms that a function can be stored in
@@ -220,9 +221,7 @@ class WasmBackend:
         from rtfs.emit_wasm import compile_unit
         from rtfs.emit_wasm.binary import custom
 
-        if part.module is not None:
-            raise NotCompiled(part.symbol, "functions of a `module` form have no wasm form", part.lambda_.span)
-        artifact = compile_unit(part.unit, wanted=[part.symbol])
+        artifact = compile_unit(_flat(part), wanted=[_title(part.symbol, part.module)])
         if artifact.module is None:
             refusal = artifact.refusals[0]
             raise NotCompiled(part.symbol, f"{refusal.construct}: {refusal.reason}", refusal.span)
@@ -252,16 +251,40 @@ class WasmExecutor:
 
         try:
             artifact = WasmArtifact.of_module(data)
-            functions = _wasm().load(artifact, {symbol: lambda *args: body()(*args)}, only=symbol)
+            known = {each.name for each in artifact.functions}
+            title = symbol if symbol in known else _title(symbol, symbol.rpartition("/")[0])
+            functions = _wasm().load(artifact, {title: lambda *args: body()(*args)}, only=title)
         except ImportError as error:
             raise NotLoaded(
                 f"it needs what `pip install 'rtfs[wasm]'` brings: {error.name} is missing"
             ) from error
         except ValueError as error:
             raise NotLoaded(f"the WebAssembly of the module is refused: {error}") from error
-        if symbol not in functions:
+        if title not in functions:
             raise NotLoaded(f"the module has no function `{symbol}`")
-        return Loaded(function=functions[symbol], body_hash=None)
+        return Loaded(function=functions[title], body_hash=None)
+
+
+def _title(symbol: str, module: str | None) -> str:
+    """The name of a function inside its module."""
+    return symbol.removeprefix(f"{module}/") if module else symbol
+
+
+def _flat(part: Slice) -> ir.Unit:
+    """The unit of a slice; of one that is all in one module, what is in that, as a unit.
+
+    Raises:
+        NotCompiled: it is in a module and needs others.
+    """
+    from rtfs import ir
+
+    if part.module is None:
+        return part.unit
+    (first, *others) = [form for form in part.unit.forms if not isinstance(form, ir.DefType)]
+    if others or not isinstance(first, ir.ModuleForm):
+        raise NotCompiled(part.symbol, f"it needs more than the module `{part.module}`", part.lambda_.span)
+    functions = frozenset(name.removeprefix(f"{part.module}/") for name, _ in Reach(part.unit).functions())
+    return replace(part.unit, forms=first.body, defines=first.defines, stable=functions)
 
 
 @cache

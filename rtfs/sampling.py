@@ -139,7 +139,8 @@ class Measured:
 
     def seen(self, frame: FrameType, spent_s: float) -> None:
         """As `Watcher`."""
-        self.tiers().seen(frame, spent_s)
+        if _can_run():
+            self.tiers().seen(frame, spent_s)
 
     def begin(self, names: dict[str, Any], routing: Routing) -> Routing:
         """A run begins: its code has these builtins. How its forms run, which would else be by `routing`."""
@@ -158,11 +159,12 @@ class Measured:
 
 def measures() -> bool:
     """Whether functions may become wasm that do not ask for it."""
-    return os.environ.get(ENVIRONMENT) not in (PYTHON_ALONE, _ASKED) and _can_run()
+    return os.environ.get(ENVIRONMENT) not in (PYTHON_ALONE, _ASKED)
 
 
 @cache
 def _can_run() -> bool:
+    """Whether there is wasmtime. Looked at by the sampler's thread: it takes longer than a small program."""
     from importlib.util import find_spec  # as `rtfs.emit_wasm.engine.available`, which takes long to load
 
     return find_spec("wasmtime") is not None

@@ -78,7 +78,7 @@ class Slice:
 
 
 class Reach:
-    """What the functions of a unit reach at its top level.
+    """What the functions of a unit reach at its top level, and at the top level of modules in it.
 
     Args:
         hashes: content hash of a lambda by its id, where it is known already.
@@ -87,67 +87,85 @@ class Reach:
     def __init__(self, unit: ir.Unit, hashes: Mapping[int, str] | None = None) -> None:
         self._unit = unit
         self._hashes = hashes or {}
-        #: forms by the name that they define, a module's under the module's name and a slash
-        self._forms: dict[str, list[ir.Node]] = {}
+        #: forms by the qualified name that they define
+        self._forms: dict[str, list[_Place]] = {}
         self._needs: dict[int, frozenset[str]] = {}
         self._digests: dict[int, str] = {}
-        #: forms that are in every slice: which types a function needs is seldom worth finding out
-        self._always = [form for form in unit.forms if _defines_type(form)]
+        self._places = [place for form in unit.forms for place in _places(form)]
+        self._modules = {form.name for form in unit.forms if isinstance(form, ir.ModuleForm)}
         #: names that are defined inside other forms, and may come to be defined or not
-        self._hidden = {name for form in unit.forms if not _defined_by(form) for name in _defs_below(form)}
-        for form in unit.forms:
-            for name in _defined_by(form):
-                self._forms.setdefault(name, []).append(form)
+        self._hidden = set[str]()
+        for place in self._places:
+            names = place.names
+            for name in names:
+                self._forms.setdefault(name, []).append(place)
+            if not names:
+                self._hidden.update(place.named(name) for name in _defs_below(place.form))
 
     def functions(self) -> Iterator[tuple[str, ir.Lambda]]:
         """The functions that the unit or a module form in it defines, by symbol."""
-        for form in self._unit.forms:
-            if isinstance(form, ir.Def) and isinstance(form.value, ir.Lambda):
-                yield form.name, form.value
-            elif isinstance(form, ir.ModuleForm):
-                for each in form.body:
-                    if isinstance(each, ir.Def) and isinstance(each.value, ir.Lambda):
-                        yield f"{form.name}/{each.name}", each.value
+        for place in self._places:
+            if isinstance(place.form, ir.Def) and isinstance(place.form.value, ir.Lambda):
+                yield place.named(place.form.name), place.form.value
 
-    def forms(self, symbol: str) -> list[ir.Node]:
-        """The top-level forms that a function needs, its own among them, in order.
+    def slice(self, symbol: str) -> tuple[ir.Node, ...]:
+        """The top-level forms that a function needs, its own among them, in order; of a module what it needs.
 
         Raises:
             NotSliced: it needs something else, or is none of this unit.
         """
-        start = f"{module}/" if (module := _module_in(self._unit, symbol)) else symbol
-        found: dict[int, ir.Node] = {id(form): form for form in self._always}
-        todo, seen = [start], set[str]()
+        found = {id(place.form) for place in self._reached(symbol)}
+        forms: list[ir.Node] = []
+        for form in self._unit.forms:
+            if isinstance(form, ir.ModuleForm):
+                kept = tuple(each for each in form.body if id(each) in found)
+                if kept:
+                    forms.append(_cut(form, kept))
+            elif id(form) in found:
+                forms.append(form)
+        return tuple(forms)
+
+    def digest(self, symbol: str) -> str:
+        """SHA-256, hex, of all that a function needs; empty if it cannot stand by itself.
+
+        Hashed are `b1`, the symbol, and of each definition in its slice, in order, the names that it defines
+        and a content hash.
+        """
+        try:
+            places = self._reached(symbol)
+        except NotSliced:
+            return ""
+        return sha256(" ".join(["b1", symbol, *map(self._digest, places)]).encode()).hexdigest()
+
+    def _reached(self, symbol: str) -> list[_Place]:
+        """The definitions that a function needs, and all types beside them, in order. Raises NotSliced."""
+        found, modules = set[int](), set[str | None]({None})
+        todo, seen = [symbol], set[str]()
         while todo:
             name = todo.pop()
             if name in seen:
                 continue
             seen.add(name)
-            forms = self._forms.get(name, [])
-            if not forms and name == start:
+            places = self._forms.get(name, [])
+            if not places and name == symbol:
                 raise NotSliced(symbol, "it is no function at the top level")
-            if len(forms) > 1:
-                raise NotSliced(symbol, f"`{name}` is defined more than once", forms[1].span)
+            if len(places) > 1:
+                raise NotSliced(symbol, f"`{name}` is defined more than once", places[1].form.span)
             if name in self._hidden:
                 raise NotSliced(symbol, f"`{name}` is defined inside another form")
-            for form in forms:
-                found[id(form)] = form
-                todo += self._needed(form, symbol)
-        return [form for form in self._unit.forms if id(form) in found]
+            for place in places:
+                found.add(id(place.form))
+                modules.add(place.module)
+                todo += self._needed(place, symbol)
+        # which types a function needs is seldom worth finding out
+        return [
+            place
+            for place in self._places
+            if id(place.form) in found or (place.module in modules and _defines_type(place.form))
+        ]
 
-    def digest(self, symbol: str) -> str:
-        """SHA-256, hex, of all that a function needs; empty if it cannot stand by itself.
-
-        Hashed are `b1`, the symbol, and of each form of its slice, in order, the names that it defines and
-        a content hash.
-        """
-        try:
-            forms = self.forms(symbol)
-        except NotSliced:
-            return ""
-        return sha256(" ".join(["b1", symbol, *map(self._digest, forms)]).encode()).hexdigest()
-
-    def _digest(self, form: ir.Node) -> str:
+    def _digest(self, place: _Place) -> str:
+        form = place.form
         known = self._digests.get(id(form))
         if known is None:
             hashed = form
@@ -158,37 +176,69 @@ class Reach:
                 from rtfs.ir_codec import content_hash
 
                 inner = content_hash(hashed)
-            known = self._digests[id(form)] = " ".join((*_defined_by(form), inner))
+            known = self._digests[id(form)] = " ".join((*place.names, inner))
         return known
 
-    def _needed(self, form: ir.Node, symbol: str) -> frozenset[str]:
-        """Names of what a form of the unit refers to. Raises NotSliced."""
-        known = self._needs.get(id(form))
+    def _needed(self, place: _Place, symbol: str) -> frozenset[str]:
+        """Qualified names of what a definition refers to. Raises NotSliced."""
+        known = self._needs.get(id(place.form))
         if known is None:
-            known = self._needs[id(form)] = frozenset(self._references(form, symbol))
+            known = self._needs[id(place.form)] = frozenset(self._references(place, symbol))
         return known
 
-    def _references(self, form: ir.Node, symbol: str) -> Iterator[str]:
-        inside = form.name if isinstance(form, ir.ModuleForm) else None
-        todo = [form]
+    def _references(self, place: _Place, symbol: str) -> Iterator[str]:
+        todo = [place.form]
         while todo:
             node = todo.pop()
             match node:
-                case ir.GlobalRef(name=name) if inside is None:
-                    yield name
-                case ir.QualifiedRef(module=module) if module not in (STDLIB, inside):
-                    if f"{module}/" not in self._forms:
-                        raise NotSliced(symbol, f"it needs the module `{module}`", node.span)
-                    yield f"{module}/"
-                case ir.Import(module=module) if module != STDLIB:
-                    if f"{module}/" not in self._forms:
-                        raise NotSliced(symbol, f"it needs the module `{module}`", node.span)
-                    yield f"{module}/"
-                case ir.ModuleForm() if node is not form:
-                    raise NotSliced(symbol, f"the module `{node.name}` is made while it runs", node.span)
+                case ir.GlobalRef(name=name):
+                    yield place.named(name)
+                case ir.QualifiedRef(module=module, name=name) if module != STDLIB:
+                    yield self._in_module(module, name, node, symbol)
+                case ir.Import(module=module, names=names) if module != STDLIB:
+                    for name, _ in names:
+                        yield self._in_module(module, name, node, symbol)
+                case ir.ModuleForm(name=name):
+                    raise NotSliced(symbol, f"the module `{name}` is made while it runs", node.span)
                 case _:
                     pass
             todo.extend(children(node))
+
+    def _in_module(self, module: str, name: str, node: ir.Node, symbol: str) -> str:
+        if module not in self._modules:
+            raise NotSliced(symbol, f"it needs the module `{module}`", node.span)
+        return f"{module}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A form at the top level of a unit, or of a module form in it."""
+
+    module: str | None
+    form: ir.Node
+
+    def named(self, name: str) -> str:
+        """The qualified name of what is `name` here."""
+        return name if self.module is None else f"{self.module}/{name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Qualified names of what the form certainly defines; none if it does anything else."""
+        return tuple(map(self.named, _defined_by(self.form)))
+
+
+def _places(form: ir.Node) -> Iterator[_Place]:
+    if isinstance(form, ir.ModuleForm):
+        yield from (_Place(form.name, each) for each in form.body)
+    else:
+        yield _Place(None, form)
+
+
+def _cut(form: ir.ModuleForm, body: tuple[ir.Node, ...]) -> ir.ModuleForm:
+    """A module with a part of its body."""
+    names = [name for each in body for name in _defined_by(each)]
+    exports = tuple(each for each in form.exports if each in names)
+    return replace(form, exports=exports, defines=tuple(dict.fromkeys(names)), body=body)
 
 
 def slice_of(program: Program, symbol: str) -> Slice:
@@ -210,8 +260,8 @@ def slice_of(program: Program, symbol: str) -> Slice:
 
 def slice_in(unit: ir.Unit, symbol: str) -> Slice:
     """A function that `unit` defines, by itself. Raises NotSliced."""
-    forms = tuple(Reach(unit).forms(symbol))
-    names = [name for form in forms for name in _defined_by(form) if not name.endswith("/")]
+    forms = Reach(unit).slice(symbol)
+    names = [name for form in forms for name in _defined_by(form)]
     made = ir.Unit(
         source=unit.source,
         forms=forms,
@@ -253,8 +303,6 @@ def _defined_by(form: ir.Node) -> tuple[str, ...]:
     match form:
         case ir.Def(name=name):
             return (name,)
-        case ir.ModuleForm(name=name):
-            return (f"{name}/",)
         case ir.Import(names=names):
             return tuple(as_ for _, as_ in names)
         case ir.Do(items=items) if all(isinstance(each, ir.Def | ir.DefType) for each in items):

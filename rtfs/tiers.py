@@ -163,7 +163,11 @@ def _made(place: _Place, node: ir.Lambda, body: Callable[..., Value], frame: Nam
         """Whether all is defined that the wasm function calls without asking."""
         return all(map(defined, needs))
 
-    made = found.load(place.artifact, {name: body}, {name: ready} if needs else None, only=name)[name]
+    try:
+        made = found.load(place.artifact, {name: body}, {name: ready} if needs else None, only=name)[name]
+    except ValueError as error:  # there is no address space left for its memory
+        _warn("%s is not WebAssembly: %s", name, str(error))
+        return body
     made.__name__ = getattr(body, "__name__", name)
     made.rtfs_lambda = node  # type: ignore[attr-defined]  # for `(meta f)`
     from rtfs.emit_wasm.mapping import Mapper, can_map

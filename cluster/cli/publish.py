@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from cluster.cli.cache_text import SHORT, counted, one_line
 from cluster.cli.keys_choice import signing_path
 from cluster.cli.keys_text import NEVER, moment
+from cluster.cli.model_choice import add_policy
 from cluster.cli.modules_source import KINDS, add_place, folder_of, trusted, usable
 from cluster.cli.modules_text import SHORT_KINDS
 from cluster.cli.ticket_text import aligned
+from policies.cli import files
 from rtfs.cli import options as common
 from rtfs.cli.console import Console, Exit, UsageError
 from rtfs.cli.sources import read_program
@@ -64,6 +66,7 @@ def parse(argv: Sequence[str]) -> Namespace:
     add("--not-after", type=moment, metavar="DATE_OR_TIME", help="use it no later: 2030-01-31, 30d, or never")
     add("--dry-run", action="store_true", help="keep nothing, show what would be published")
     common.add_path(parser)
+    add_policy(parser)
     add_place(parser)
     return parser.options(argv)
 
@@ -71,6 +74,7 @@ def parse(argv: Sequence[str]) -> Namespace:
 def execute(options: Namespace, console: Console) -> Exit:
     """Publish functions, and say which were not and why."""
     import rtfs
+    from policies.errors import PolicyFileError
     from rtfs.errors import RtfsError
 
     now = time.time()
@@ -80,6 +84,8 @@ def execute(options: Namespace, console: Console) -> Exit:
         try:
             program = rtfs.compile(source.text, source_name=source.name, modules=common.modules(options))
             done = _published(options, program, key, source.name, now)
+        except PolicyFileError as error:
+            return files.refuse(error.problems, console)
         except RtfsError as error:
             return console.fail(error, source)
     if not console.json:
@@ -114,12 +120,15 @@ def _key(options: Namespace, now: float) -> tuple[SigningKey, str]:
 
 
 def _published(options: Namespace, program: Program, key: SigningKey, source: str, now: float) -> Published:
+    from actors.caches.l4.meaning import Meaning
     from actors.caches.l4.publish import publish
     from actors.caches.l4.store import ModuleStore
 
     folder = folder_of(options)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is no folder")
+    policy = files.policy_in_force(options.policy)
+    meaning = None if policy.settings.caches.l4.similar_at_least is None else Meaning(lambda: policy)
     with _rehearsal(options) if options.dry_run else ModuleStore(folder) as store:
         return publish(
             program,
@@ -130,6 +139,7 @@ def _published(options: Namespace, program: Program, key: SigningKey, source: st
             not_after=None if options.not_after == NEVER else options.not_after,
             now=now,
             source=source,
+            embed=meaning,
         )
 
 

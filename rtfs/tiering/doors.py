@@ -53,6 +53,8 @@ class Door:
         if function.is_on:
             if not function.pythons_turn and function.allows(args):
                 wasm = self._wasm or self._loaded()
+                if wasm is None:
+                    return self._own(*args)
                 start = _clock()
                 value = wasm(*args)
                 function.called(args, _clock() - start)
@@ -74,8 +76,8 @@ class Door:
             if function.is_on or function.is_probed:
                 self.open()
 
-    def _loaded(self) -> FunctionType:
-        """The wasm function, with Python's behind it."""
+    def _loaded(self) -> FunctionType | None:
+        """The wasm function, with Python's behind it; None if there is no memory for it."""
         from rtfs.emit_wasm.execute import guarded_of
 
         artifact, found, name = self.function.artifact, executor(), self.function.name
@@ -84,7 +86,12 @@ class Door:
         keys = [global_key(each) for each in artifact.functions[0].needs]
         ready = {name: lambda: all(key in self.values for key in keys)} if keys else None
         body = FunctionType(self._code, self.values, self._own.__name__)
-        made = found.load(artifact, {name: body}, ready)[name]
+        try:
+            made = found.load(artifact, {name: body}, ready)[name]
+        except (ValueError, MemoryError):
+            self.close()
+            self.function.stop()
+            return None
         guarded = guarded_of(made)
         assert guarded is not None
         guarded.on_python = self._left

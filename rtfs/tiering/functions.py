@@ -32,7 +32,10 @@ _MOST_PROBES: Final = 32
 _PROBING_S: Final = 0.005
 #: a call that takes so long in wasm takes longer in Python, unless it copied vectors
 _LONG_S: Final = 200e-6
+#: so many of them, one after the other, need no comparison
+_LONG_CALLS: Final = 3
 #: calls of Python in one comparison
+_LEAST_TURNS: Final = 3
 _MOST_TURNS: Final = 32
 _TURNS_S: Final = 0.002
 #: what a call must gain, seconds
@@ -61,6 +64,9 @@ class Surroundings(Protocol):
     def cost_s(self) -> float:
         """What it takes to compile one of its functions, beyond the least, seconds."""
 
+    def affords(self, cost_s: float) -> bool:
+        """Whether that can be paid of what was spent in it: functions that call each other share their time."""
+
     def compiled(self, name: str, seen: tuple[type, ...] | None, allowed_s: float) -> WasmArtifact | None:
         """The module with the function `name`; None if it is to stay with Python.
 
@@ -80,7 +86,7 @@ class Function:
         #: those of the Python functions that stand for it
         self.codes = frozenset(codes)
         self.state = State.COUNTING
-        #: seconds that were seen to be spent in it
+        #: seconds that were seen to be spent in it and what it calls
         self.spent_s = 0.0
         #: it is tried when that is reached
         self.due_s = COMPILING_S * PART
@@ -100,6 +106,10 @@ class Function:
         self.python_s = 0.0
         self.python_calls = 0
         self.pythons_turn = False
+        #: the longest call of each
+        self.longest_s = self.longest_python_s = 0.0
+        #: calls one after the other that took long in wasm
+        self.long_calls = 0
 
     # ------------------------------------------------------------ the sampler's thread
 
@@ -112,7 +122,10 @@ class Function:
             self.state = State.PROBING
             self.unit.changed()
         if self.state in (State.PROBING, State.ON) or (
-            self.state is State.COMPILING and self.spent_s >= self._cost_s() * PART and self._compile()
+            self.state is State.COMPILING
+            and self.spent_s >= self._cost_s() * PART
+            and self.unit.affords(self._cost_s())
+            and self._compile()
         ):
             self.install(values)
 
@@ -139,6 +152,9 @@ class Function:
         self._compare()
         self.state = State.ON
         self.unit.changed()
+        logging = sys.modules.get("logging")  # who has not loaded it does not listen, and it is slow to load
+        if logging is not None:
+            logging.getLogger("rtfs.tiers").info("%s is WebAssembly now", self.name)
         return True
 
     def _kinds_seen(self) -> tuple[type, ...] | None:
@@ -189,14 +205,18 @@ class Function:
         self.spent_s += spent_s
         self.recent_s += spent_s
         self.recent_calls += 1
+        self.longest_s = max(self.longest_s, spent_s)
         if not self.comparing:
             if self.wasm_s >= self.compare_s:
                 self._compare()
             return
-        if spent_s >= _LONG_S and spent_s >= 4 * copying_s(args):
-            self._keep()
-        else:
+        if spent_s < _LONG_S or spent_s < 4 * copying_s(args):
+            self.long_calls = 0
             self.pythons_turn = True
+            return
+        self.long_calls += 1
+        if self.long_calls == _LONG_CALLS:  # one may have been held up by something else
+            self._keep()
 
     def compared(self, spent_s: float) -> None:
         """A call was made by Python, for comparison."""
@@ -204,16 +224,20 @@ class Function:
         self.spent_s += spent_s
         self.python_s += spent_s
         self.python_calls += 1
+        self.longest_python_s = max(self.longest_python_s, spent_s)
         lost_s = self.recent_s - self.recent_calls * self.python_s / self.python_calls
         if lost_s * 2 * PART > self.spent_s:
             self.fail()
             return
-        if self.python_calls < _MOST_TURNS and (self.python_s < _TURNS_S or not self.recent_calls):
+        few = min(self.python_calls, self.recent_calls) < _LEAST_TURNS
+        if self.python_calls < _MOST_TURNS and (few or self.python_s < _TURNS_S):
             return
-        if not self.recent_calls:  # the vectors are too large for what is done with them
+        if few:  # the vectors are too large for what is done with them
             self.fail()
             return
-        python_s, wasm_s = self.python_s / self.python_calls, self.recent_s / self.recent_calls
+        # without the longest of each, which may have been held up by something else
+        python_s = (self.python_s - self.longest_python_s) / (self.python_calls - 1)
+        wasm_s = (self.recent_s - self.longest_s) / (self.recent_calls - 1)
         if wasm_s <= python_s / 2 and python_s - wasm_s >= _GAIN_S:
             self._keep()
         else:
@@ -224,9 +248,9 @@ class Function:
         return not self.takes_vectors or copying_s(args) * PART <= self.spent_s
 
     def _compare(self) -> None:
-        self.recent_s = self.python_s = 0.0
+        self.recent_s = self.longest_s = self.python_s = self.longest_python_s = 0.0
         self.recent_calls = self.python_calls = 0
-        self.comparing, self.pythons_turn = True, False
+        self.comparing, self.pythons_turn, self.long_calls = True, False, 0
 
     def _keep(self) -> None:
         self.compare_s = 2 * max(self.wasm_s, _PROBING_S)

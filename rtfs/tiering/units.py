@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,7 +16,7 @@ from rtfs.program import new_run
 from rtfs.run import Limits, running
 from rtfs.sampling import callers
 from rtfs.tiering.arguments import kinds
-from rtfs.tiering.functions import Function, State
+from rtfs.tiering.functions import PART, Function, State
 from rtfs.tiers import TIER
 from rtfs.values import Value
 
@@ -53,6 +54,8 @@ class UnitTiers:
         self._about = about
         self._unit: ir.Unit | None = None
         self._size_s = _BYTE_S * sum(len(code.co_code) for code in _inside(forms))
+        #: seconds that were seen to be spent in the unit, and those that compiling took
+        self.spent_s = self.paid_s = 0.0
         self._lock = threading.Lock()
         self.functions = tuple(_functions(self, forms))
         self._by_code = {code: each for each in self.functions for code in _inside(each.codes)}
@@ -61,6 +64,7 @@ class UnitTiers:
 
     def seen(self, frame: FrameType, spent_s: float) -> None:
         """As `rtfs.sampling.Watcher`."""
+        self.spent_s += spent_s
         found = {self._by_code.get(each.f_code): each for each in reversed(callers(frame))}
         for function, where in found.items():
             if function is not None and function.state is not State.OFF:
@@ -77,6 +81,10 @@ class UnitTiers:
         """Names of the functions that are wasm now."""
         return [each.name for each in self.functions if each.state is State.ON]
 
+    def affords(self, cost_s: float) -> bool:
+        """Whether that can be paid, beside what was paid before, of what was spent in the unit."""
+        return (self.paid_s + cost_s) * PART <= self.spent_s
+
     def cost_s(self) -> float:
         """What it takes to compile one of its functions, beyond the least, seconds."""
         return self._size_s + (self._about.ir_s if self._unit is None else 0.0)
@@ -91,6 +99,13 @@ class UnitTiers:
         Raises:
             LimitError: it takes longer.
         """
+        start = time.perf_counter()
+        try:
+            return self._compiled(name, seen, allowed_s)
+        finally:
+            self.paid_s += time.perf_counter() - start
+
+    def _compiled(self, name: str, seen: tuple[type, ...] | None, allowed_s: float) -> WasmArtifact | None:
         if self._unit is None:
             self._unit = self._about.ir()
         nodes = {each.name: each for each in self._unit.forms if isinstance(each, ir.Def)}

@@ -13,11 +13,12 @@ import rtfs
 from rtfs import errors
 from rtfs.delegation import ByArguments, ExecTarget, FunctionInfo, LocalPure, RemoteModel
 from rtfs.runtime_facts import RuntimeFacts
-from rtfs.tiering import Function, State, doors
+from rtfs.tiering import Function, State, UnitTiers, doors
 
 pytest.importorskip("wasmtime")
 
 from rtfs.sampling import Sampler
+from rtfs.tiering import functions as tiering_functions
 
 LIMITS = rtfs.Limits()
 LOOK = Sampler.look
@@ -30,6 +31,13 @@ LONG = 20_000
 def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sampler's thread sees nothing: tests say what is seen."""
     monkeypatch.setattr(Sampler, "look", lambda self, spent_s: False)
+
+
+def spend(function: Function, values: dict[str, Any], spent_s: float) -> None:
+    """As if the sampler had seen that much time spent in it."""
+    assert isinstance(function.unit, UnitTiers)
+    function.unit.spent_s += spent_s
+    function.seen(values, spent_s)
 
 
 class Measured:
@@ -54,7 +62,7 @@ class Measured:
 
     def spend(self, name: str) -> State:
         function = self.function(name)
-        function.seen(self.values, 1000.0)
+        spend(function, self.values, 1000.0)
         return function.state
 
     def promote(self, name: str, *args: Any, calls: int = 40) -> State:
@@ -68,10 +76,12 @@ class Measured:
         return self.function(name).state
 
 
-def test_a_function_that_pays_becomes_wasm() -> None:
+def test_a_function_that_pays_becomes_wasm(caplog: pytest.LogCaptureFixture) -> None:
     measured = Measured(SUM)
     wanted = measured.call("total", LONG)
-    assert measured.promote("total", LONG) is State.ON
+    with caplog.at_level("INFO"):
+        assert measured.promote("total", LONG) is State.ON
+    assert "total is WebAssembly now" in caplog.text
     function = measured.function("total")
     assert function.wasm_s > 0
     assert not function.comparing
@@ -92,7 +102,7 @@ def test_steps_on_the_way() -> None:
     measured = Measured(SUM)
     function = measured.function("total")
     assert function.state is State.COUNTING
-    function.seen(measured.values, 1e-6)
+    spend(function, measured.values, 1e-6)
     assert function.state is State.COUNTING
     assert measured.spend("total") is State.PROBING
     for _ in range(32):
@@ -260,9 +270,11 @@ def test_calls_that_become_short_return_to_python() -> None:
     measured = Measured(SUM)
     function = measured.function("total")
     assert measured.promote("total", LONG) is State.ON
-    function.compare_s = 0.0  # as if the time for it had come
-    for _ in range(100):
+    for _ in range(500):
+        function.compare_s = 0.0  # as if the time for it had come
         measured.call("total", 1)
+        if function.state is State.COUNTING:
+            break
     assert function.state is State.COUNTING
 
 
@@ -312,7 +324,7 @@ def test_a_program_from_disk(tmp_path: Any) -> None:
     assert program._measured is not None
     (function,) = program._measured.tiers().functions
     for _ in range(2):
-        function.seen({}, 1000.0)
+        spend(function, {}, 1000.0)
         for _ in range(40):
             assert program.run(limits=LIMITS) == wanted
     assert function.state is State.ON
@@ -362,10 +374,72 @@ def test_compiling_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(rtfs.emit_wasm, "compile_unit", compile_unit)
     measured = Measured(SUM)
     function = measured.function("total")
-    function.seen(measured.values, 0.5)
+    spend(function, measured.values, 0.5)
     for _ in range(32):
         measured.call("total", LONG)
     assert function.state is State.COMPILING
-    function.seen(measured.values, 4.0)
+    spend(function, measured.values, 4.0)
     assert function.state is State.COUNTING
     assert function.failures == 1
+
+
+def test_functions_that_call_each_other_pay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    import rtfs.emit_wasm
+
+    asked = []
+
+    def compile_unit(*args: object, wanted: Any, **more: object) -> Any:
+        asked.append(wanted)
+        raise MemoryError
+
+    monkeypatch.setattr(rtfs.emit_wasm, "compile_unit", compile_unit)
+    measured = Measured(f"{SUM} (defn outer [n] (total n))")
+    for name in ("total", "outer"):
+        measured.function(name).seen(measured.values, 1000.0)
+    for _ in range(32):
+        measured.call("outer", LONG)
+        measured.call("total", LONG)
+    for name in ("total", "outer"):
+        assert measured.function(name).state is State.COMPILING
+        measured.function(name).seen(measured.values, 1000.0)
+    assert asked == []  # the unit itself was not seen to spend any time
+    unit = measured.function("total").unit
+    assert isinstance(unit, UnitTiers)
+    unit.spent_s = 2 * 25 * (tiering_functions.LOADING_S + tiering_functions.COMPILING_S)
+    measured.function("total").seen(measured.values, 1.0)
+    assert asked == [("total",)]
+    assert measured.function("total").state is State.OFF
+    unit.paid_s = 1.0
+    measured.function("outer").seen(measured.values, 1.0)
+    assert asked == [("total",)]
+
+
+def test_where_there_is_no_memory_for_it_python_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rtfs.emit_wasm.execute import Executor
+
+    def load(*args: object, **more: object) -> Any:
+        raise ValueError("the module cannot be instantiated")
+
+    monkeypatch.setattr(Executor, "load", load)
+    measured = Measured(SUM)
+    assert measured.promote("total", LONG) is State.OFF
+    assert measured.call("total", 4) == 6
+    asking = SUM.replace("total [", "^{:tier :wasm} total [")
+    assert Measured(asking).call("total", 4) == 6
+
+
+def test_without_wasmtime_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from rtfs import sampling
+
+    measured = Measured(SUM)
+    known = measured._known[0]
+    assert known is not None
+    monkeypatch.setattr(sampling, "_can_run", lambda: False)
+    known.seen(sys._getframe(), 1.0)
+    assert known.wasm() == []
+    assert known._tiers is None
+    monkeypatch.setattr(sampling, "_can_run", lambda: True)
+    known.seen(sys._getframe(), 1.0)
+    assert known.tiers().spent_s == 1.0
