@@ -106,15 +106,13 @@ class SourceBackend:
 
     def compile(self, part: Slice, text: str | None) -> bytes:
         """See `Backend`."""
-        from zstandard import ZstdCompressor
-
         if text is None:
             raise NotCompiled(part.symbol, "the text of its file is not at hand")
         for each in (_blanked(part, text), text):  # macros may need what the function itself does not
             payload = _encode_source(part.unit.source, each)
             try:
                 if _read_source(payload, part.symbol).digest == part.digest:
-                    return ZstdCompressor(level=9).compress(payload)
+                    return compressed_source(part.unit.source, each)
             except NotLoaded:
                 continue
         raise NotCompiled(part.symbol, "its text alone does not make it")
@@ -134,6 +132,13 @@ class SourceExecutor:
         except ZstdError as error:
             raise NotLoaded(f"these bytes are no compressed source: {error}") from error
         return _loaded(_read_source(payload, symbol))
+
+
+def compressed_source(name: str, text: str) -> bytes:
+    """A text as `CompressedRtfsSource`."""
+    from zstandard import ZstdCompressor
+
+    return ZstdCompressor(level=9).compress(_encode_source(name, text))
 
 
 def _encode_source(name: str, text: str) -> bytes:

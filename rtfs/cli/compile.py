@@ -7,8 +7,9 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from rtfs.cli import compile_wasm
+from rtfs.cli import compile_forms, compile_wasm
 from rtfs.cli import options as common
+from rtfs.cli.compile_forms import KINDS
 from rtfs.cli.console import Console, Exit, UsageError
 from rtfs.cli.sources import read_program
 
@@ -22,6 +23,7 @@ _EXAMPLES = (
     ("rtfs compile plan.rtfs --emit binary -o plan.rtfsc", "the serialised form"),
     ("rtfs compile plan.rtfs --target wasm -o plan.wasm", "its numeric functions as WebAssembly"),
     ("rtfs compile plan.rtfs --target wasm --why", "which these are, and why the others are not"),
+    ("rtfs compile plan.rtfs --target ir --why", "which functions can be published as modules"),
 )
 
 
@@ -54,8 +56,10 @@ def parse(argv: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--emit", **common.one_of((*_TEXTS, _BINARY)), default=None, help="in which form (default: ir)"
     )
-    parser.add_argument("--target", **common.one_of((_WASM,)), default=None, help="compile for this machine")
-    parser.add_argument("--why", action="store_true", help="say what becomes WebAssembly, and what does not")
+    parser.add_argument(
+        "--target", **common.one_of((_WASM, *KINDS)), default=None, help="as modules are stored"
+    )
+    parser.add_argument("--why", action="store_true", help="say which functions can be that, and which not")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to (default: stdout)")
     common.add_path(parser)
     return parser.options(argv)
@@ -75,6 +79,8 @@ def execute(options: Namespace, console: Console) -> Exit:
             return compile_wasm.execute(
                 program, options, console, lambda module: _put(module, options, console)
             )
+        if options.target is not None:
+            return compile_forms.execute(program, options, console, lambda whole: _put(whole, options, console))
         data = _emit(program, form)
     except RtfsError as error:
         return console.fail(error, source)

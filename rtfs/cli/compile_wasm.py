@@ -22,9 +22,9 @@ def check(options: Namespace) -> None:
         UsageError: they do not.
     """
     if options.why and options.target is None:
-        raise UsageError("--why tells about --target wasm", hint="rtfs compile FILE --target wasm --why")
+        raise UsageError("--why tells about a --target", hint="rtfs compile FILE --target wasm --why")
     if options.target is not None and options.emit is not None:
-        raise UsageError("give --emit or --target, not both", hint="--target wasm has one form, a module")
+        raise UsageError("give --emit or --target, not both", hint="a target has one form")
 
 
 def execute(

@@ -64,7 +64,7 @@ def test_a_program_without_any_is_no_module(tmp_path: Path, capsys: Said) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--why"], "--why tells about --target wasm"),
+        (["--why"], "--why tells about a --target"),
         (["--target", "wasm", "--emit", "ir"], "give --emit or --target, not both"),
         (["--target", "wasn"], "wasm"),
     ],
