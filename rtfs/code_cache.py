@@ -2,23 +2,15 @@
 
 An entry is found by the BLAKE2b digest of everything it depends on: the text, its name, this package and
 Python. It names the modules that were looked for with it, and the digests of their texts if there were any,
-which are compared before it is used. Its own digest, which covers its name, is checked before a byte is
-interpreted; a file that is damaged, misplaced, foreign or writable by others counts as absent.
-
-What is stored is code that Python runs, like a `.pyc`: the folder belongs to the user alone. Entries that were
-not used for the longest time are removed when there are too many.
+which are compared before it is used. How entries are kept: `rtfs.sealed_files`.
 """
 
 from __future__ import annotations
 
 import marshal
 import os
-import stat
 import sys
-import time
-from _blake2 import blake2b  # that of `hashlib`, which loads OpenSSL as well: 2 ms
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +20,7 @@ from rtfs.namespace import Modules, Namespace
 from rtfs.program import ANALYSIS_DEPTH, LinkedProgram, Program, compile, new_run, prepared
 from rtfs.run import Limits, deep_recursion, running
 from rtfs.sampling import Measured, measures
+from rtfs.sealed_files import ENTRY, default_folder, digest_of, read_sealed, write_sealed
 from rtfs.values import Value
 from rtfs.version import VERSION
 
@@ -37,25 +30,8 @@ if TYPE_CHECKING:
     from rtfs.host import Host
     from rtfs.security import RuntimeContext
 
-_MAGIC: Final = b"RTFSPY3\n"
-_DIGEST_BYTES: Final = 32
-#: what the folder may hold, and how long a file may take to be written
-MOST_ENTRIES: Final = 256
-MOST_BYTES: Final = 64 << 20
-_WRITING_S: Final = 3600
-_ENTRY: Final = ".rtfsc"
 #: compiling a text takes so many seconds for each character
 _CHARACTER_S: Final = 20e-6
-_TEMPORARY: Final = ".rtfsc.tmp"
-
-
-def default_folder() -> str | None:
-    """`$RTFS_CACHE_DIR`, else `rtfs` in the user's cache folder; None for a user who has no folder."""
-    named = os.environ.get("RTFS_CACHE_DIR")
-    if named:
-        return named
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "rtfs") if os.path.isabs(base) else None
 
 
 class _ModuleStub:
@@ -123,7 +99,7 @@ def load_or_compile(
     folder = folder or default_folder()
     if folder is None:
         return compile(text, source_name=source_name, modules=modules).link()
-    path = os.path.join(folder, f"{_key(text, source_name)}{_ENTRY}")
+    path = os.path.join(folder, f"{_key(text, source_name)}{ENTRY}")
     found = _load(path, text, source_name, modules)
     if found is not None:
         return found
@@ -132,7 +108,7 @@ def load_or_compile(
     linked = program.link()
     payload = _payload(program, linked, asked.digests)
     if payload is not None:
-        _store(path, payload)
+        write_sealed(path, payload)
     return linked
 
 
@@ -147,20 +123,12 @@ class _Asked:
     def find(self, name: str) -> tuple[str, str] | None:
         """As the store."""
         found = self._store.find(name)
-        self.digests[name] = None if found is None else _digest(*found)
+        self.digests[name] = None if found is None else digest_of(*found)
         return found
 
 
 def _key(text: str, source_name: str) -> str:
-    return _digest(text, source_name, VERSION, _package(), sys.implementation.cache_tag or "", sys.version)
-
-
-def _digest(*parts: str) -> str:
-    digest = blake2b(digest_size=_DIGEST_BYTES)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()
+    return digest_of(text, source_name, VERSION, _package(), sys.implementation.cache_tag or "", sys.version)
 
 
 @cache
@@ -180,13 +148,13 @@ def _package() -> str:
 
 
 def _load(path: str, text: str, source_name: str, modules: ModuleStore) -> CachedProgram | None:
-    body = _read_verified(path)
+    body = read_sealed(path)
     if body is None:
         return None
     asked, ((_, _, main), *others) = marshal.loads(body)
     for name, digest in asked:
         current = modules.find(name)
-        if digest != (None if current is None else _digest(*current)):
+        if digest != (None if current is None else digest_of(*current)):
             return None
     with deep_recursion(ANALYSIS_DEPTH):  # quoted data may be nested
         units = {name: (source, _thawed(frozen)) for name, source, frozen in others}
@@ -195,79 +163,6 @@ def _load(path: str, text: str, source_name: str, modules: ModuleStore) -> Cache
             return compile(text, source_name=source_name, modules=modules).unit
 
         return CachedProgram(_thawed(main), source_name, units, compiled, _CHARACTER_S * len(text))
-
-
-def _read_verified(path: str) -> bytes | None:
-    """The body of an entry whose owner and digest are right. Notes that it was used."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        with open(os.open(path, flags), "rb") as file:
-            if not _is_own(os.fstat(file.fileno())):
-                return None
-            data = file.read()
-    except OSError:
-        return None
-    start = len(_MAGIC) + _DIGEST_BYTES
-    body = data[start:]
-    if data[:start] != _MAGIC + _seal(path, body):
-        return None
-    with suppress(OSError):  # on a disk that cannot be written to, nothing is removed either
-        os.utime(path)
-    return body
-
-
-def _is_own(status: os.stat_result) -> bool:
-    """Whether a file is a plain one of the user, which nobody else can write to."""
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
-        return False
-    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
-
-
-def _seal(path: str, body: bytes) -> bytes:
-    return blake2b(os.path.basename(path).encode() + body, digest_size=_DIGEST_BYTES).digest()
-
-
-def _store(path: str, body: bytes) -> None:
-    """Write an entry so that a reader sees all of it or none. A full or read-only disk is no error."""
-    if len(body) > MOST_BYTES // 2:
-        return
-    folder = os.path.dirname(path)
-    with suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        temporary = os.path.join(folder, f"{os.urandom(8).hex()}{_TEMPORARY}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(_MAGIC + _seal(path, body) + body)
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
-        _remove_surplus(folder)
-
-
-def _remove_surplus(folder: str) -> None:
-    """Remove the entries that were not used for the longest time, and what writers that died left behind."""
-    kept = nbytes = 0
-    for _, size, path in sorted(_entries(folder), reverse=True):
-        kept, nbytes = kept + 1, nbytes + size
-        if kept > MOST_ENTRIES or nbytes > MOST_BYTES:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-
-
-def _entries(folder: str) -> Iterator[tuple[float, int, str]]:
-    """Time of last use, size and path of each entry. Removes old temporary files on the way."""
-    with os.scandir(folder) as files:
-        for file in files:
-            if file.name.endswith(_ENTRY):
-                with suppress(FileNotFoundError):
-                    status = file.stat(follow_symlinks=False)
-                    yield status.st_mtime, status.st_size, file.path
-            elif file.name.endswith(_TEMPORARY):
-                with suppress(FileNotFoundError):
-                    if file.stat(follow_symlinks=False).st_mtime < time.time() - _WRITING_S:
-                        os.unlink(file.path)
 
 
 # ---------------------------------------------------------------- contents

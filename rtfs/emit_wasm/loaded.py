@@ -14,6 +14,7 @@ from rtfs.emit_wasm.engine import MEMORY_BYTES, Engine, Look, pointer_of
 from rtfs.emit_wasm.kinds import Kind
 from rtfs.emit_wasm.marshal import WORDS
 from rtfs.emit_wasm.memory import Memory
+from rtfs.emit_wasm.native import machine_code
 
 if TYPE_CHECKING:
     pass
@@ -90,7 +91,7 @@ class LoadedModule:
             reason = _FOREIGN.get(foreign, f"a section {foreign}")
             raise ValueError(f"the module has {reason}, which no module that RTFS compiled has")
         try:
-            self.compiled = wasmtime.Module(engine_.engine, module)
+            self.compiled = machine_code(engine_, module, fuel is not None)
         except wasmtime.WasmtimeError as error:
             raise ValueError(f"the module is malformed: {error}") from None
         #: whether its functions handle vectors

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import rtfs
-from rtfs import code_cache
-from rtfs.code_cache import CachedProgram, default_folder, load_or_compile
+from rtfs import code_cache, sealed_files
+from rtfs.code_cache import CachedProgram, load_or_compile
 from rtfs.program import FileModules, LinkedProgram
+from rtfs.sealed_files import default_folder
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ def aged(path: Path, seconds: float) -> None:
 def test_the_folder_holds_so_many_entries(
     folder: Path, modules: FileModules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(code_cache, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(sealed_files, "MOST_ENTRIES", 3)
     for text in ("1", "2", "3"):
         load(text, folder, modules)
         for path in folder.iterdir():
@@ -329,13 +330,13 @@ def test_the_folder_holds_so_many_bytes(
     load(text, folder, modules)
     size = entry(folder).stat().st_size
     aged(entry(folder), 100)
-    monkeypatch.setattr(code_cache, "MOST_BYTES", 3 * size)
+    monkeypatch.setattr(sealed_files, "MOST_BYTES", 3 * size)
     for i in range(6):
         load(f"{text} {i}", folder, modules)
         for path in folder.iterdir():
             aged(path, 100)
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 3 * size
-    monkeypatch.setattr(code_cache, "MOST_BYTES", size)
+    monkeypatch.setattr(sealed_files, "MOST_BYTES", size)
     assert not is_kept(f"{text} :large", folder, modules)
     assert not is_kept(f"{text} :large", folder, modules)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from rtfs.cli.main import main
-from rtfs.code_cache import default_folder
 from rtfs.repl.terminal import history_path
+from rtfs.sealed_files import default_folder
 
 
 def test_the_users_folders(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -346,17 +342,3 @@ def test_flipped_bits_do_no_harm(part: int) -> None:
             outcomes.add(survives(module[:index] + bytes((module[index] ^ flip,)) + module[index + 1 :]))
     assert "refused" in outcomes
     assert outcomes <= {"refused", "answer", "error"}
-
-
-def test_no_native_code_is_kept_on_disk(tmp_path: Path) -> None:
-    """It would be run without being looked at: what is loaded is compiled here, each time."""
-    code = (
-        "import rtfs; from rtfs.emit_wasm import compile_unit; from rtfs.emit_wasm.execute import Executor;"
-        "print(Executor().load(compile_unit(rtfs.compile('(defn f [n] (* n n))').unit))['f'](7))"
-    )
-    folders = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR", "RTFS_CACHE_DIR")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **folders}, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "49\n"
-    assert list(tmp_path.iterdir()) == []
