@@ -84,7 +84,7 @@ def test_the_first_with_a_fallback_up_to_the_choice_gives_it(call: Callable[...,
 
 
 def test_the_first_with_a_cache_says_how_results_are_kept(call: Callable[..., CallContext]) -> None:
-    rules = index(Rule(targets=HERE), Rule(cache=RuleCache(tier="l3")), Rule(cache=RuleCache(tier="l4")))
+    rules = index(Rule(targets=HERE), Rule(cache=RuleCache(tier="l3")), Rule(cache=RuleCache(tier="none")))
     assert rules.matching(call("f")).cache is rules.rules[1]
 
 

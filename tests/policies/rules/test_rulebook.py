@@ -61,7 +61,7 @@ DEPENDS = [
     (f'{LOOK}deny = ["remote-*"]\n[delegation.static_routes]\nf = "remote-cluster"', True),
     (f'{LOOK}deny = ["remote-*"]\n[delegation.static_routes]\nf = "local-pure"', False),
     (f'{LOOK}targets = ["remote-cluster"]\n[delegation.static_routes]\nf = "local-pure"', False),
-    (f'{LOOK}cache = {{ tier = "l4" }}\n[[delegation.rules]]\ntargets = ["remote-cluster"]', True),
+    (f'{LOOK}cache = {{ tier = "l3" }}\n[[delegation.rules]]\ntargets = ["remote-cluster"]', True),
     (f'[[delegation.rules]]\ntargets = ["remote-cluster"]\n{LOOK}targets = ["local-small"]', False),
     (f'{LOOK}targets = ["remote-cluster"]\ntenants = ["t"]', False),
 ]
@@ -130,7 +130,6 @@ TIERS = [
     ("", "l2", 3600),
     ("[delegation.caches.l2]\nttl = 60", "l2", 60),
     ("[delegation.caches.l2]\nenabled = false", "none", None),
-    ('[[delegation.rules]]\ncache = { tier = "l4", ttl = 5 }', "l4", 5),
     ('[[delegation.rules]]\ncache = { tier = "l3" }', "l3", 3600),
     ('[[delegation.rules]]\ncache = { tier = "l3" }\n[delegation.caches.l3]\nenabled = false', "l2", 3600),
     ('[[delegation.rules]]\ncache = { tier = "l3" }\n[delegation.caches.l2]\nenabled = false', "none", None),
