@@ -23,7 +23,7 @@ check: setup     ## ruff, its formatter, mypy --strict
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-bench: setup     ## how fast it is, beside its peers; some forty minutes
+bench: setup     ## how fast it is, beside its peers; some fifty minutes
 	.venv/bin/python benchmarks/language.py
 	.venv/bin/python benchmarks/reader.py
 	.venv/bin/python benchmarks/linking.py
@@ -40,6 +40,8 @@ bench: setup     ## how fast it is, beside its peers; some forty minutes
 	.venv/bin/python benchmarks/semantic.py
 	.venv/bin/python benchmarks/semantic_on_ray.py
 	.venv/bin/python benchmarks/prewarming.py
+	.venv/bin/python benchmarks/wasm.py
+	.venv/bin/python benchmarks/l4.py
 
 docs: setup      ## write docs/library.md anew from the library
 	.venv/bin/python scripts/gen-docs

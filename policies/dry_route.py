@@ -16,6 +16,7 @@ from itertools import islice, product
 from typing import Final
 
 from policies.context import CallContext, CallFacts
+from policies.engines.l4 import SignedModuleStore
 from policies.engines.standard import standard_engine
 from policies.explain import Explanation, explained
 from policies.file.policy import Policy
@@ -77,10 +78,15 @@ class FunctionRoute:
         return tuple(case.explanation.plan for case in self.cases) or (self.explanation.plan,)
 
 
-def dry_delegate(policy: Policy) -> PolicyDelegate:
-    """The delegate of a run under `policy` in which nothing has happened yet, for questions alone."""
+def dry_delegate(policy: Policy, modules: SignedModuleStore | None = None) -> PolicyDelegate:
+    """The delegate of a run under `policy` in which nothing has happened yet, for questions alone.
+
+    Args:
+        modules: which signed modules there are; None: none.
+    """
     current = Current(Rulebook(policy))
-    return PolicyDelegate(standard_engine(current), current, {}, Clock(monotonic=_no_time, wall=_no_time))
+    engine = standard_engine(current, l4=modules)
+    return PolicyDelegate(engine, current, {}, Clock(monotonic=_no_time, wall=_no_time))
 
 
 def _no_time() -> float:

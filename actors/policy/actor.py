@@ -47,7 +47,7 @@ class PolicyActor:
         def changed(state: PolicyState) -> None:
             announcer.publish("policy", "policy", {"number": state.number, "version": state.version})
 
-        folder = Path(start.state_dir)
+        self._folder = folder = Path(start.state_dir)
         self._keeper = PolicyKeeper(
             start.text,
             source=start.source,
@@ -93,9 +93,15 @@ class PolicyActor:
 
     def explain(self, data: bytes) -> dict[str, Any]:
         """Where the functions of a program would run, under the policy in force. Raises RtfsError."""
+        from actors.caches.l4.lookup import ModuleIndex
+        from actors.caches.l4.mirror import l4_folder
+        from actors.caches.l4.store import ModuleStore
+        from actors.caches.l4.trust_file import trust_path
         from actors.policy.explaining import explained
 
-        return explained(RunRequest.decode(data), self._keeper.policy)
+        with ModuleStore(l4_folder(self._folder)) as store:
+            index = ModuleIndex(store, trust_path(os.environ))
+            return explained(RunRequest.decode(data), self._keeper.policy, index)
 
     def process(self) -> int:
         """The id of its process; also the answer to whether it lives."""

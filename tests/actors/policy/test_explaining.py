@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+import rtfs
+from actors.caches.l4.lookup import ModuleIndex
+from actors.caches.l4.publish import publish
+from actors.caches.l4.signing import SigningKey
+from actors.caches.l4.store import ModuleStore
+from actors.caches.l4.trust import TrustStore
 from actors.policy.explaining import explained
 from actors.requests import RunRequest
 from policies.file.load import load_policy
@@ -52,3 +59,15 @@ def test_functions_of_modules_are_explained_too() -> None:
 def test_what_is_no_program_is_not_explained() -> None:
     with pytest.raises(errors.ReadError):
         explained(RunRequest(source="(defn f ["), POLICY)
+
+
+def test_a_signed_module_is_explained(tmp_path: Path) -> None:
+    key = SigningKey.new()
+    TrustStore().trusting(key.public, "build", now=1.0).write(tmp_path / "trust.json")
+    text = "(defn square [n : int] : int (* n n)) (square 3)"
+    with ModuleStore(tmp_path / "l4") as store:
+        (module,) = publish(rtfs.compile(text), key, store, now=1.0).modules
+        index = ModuleIndex(store, tmp_path / "trust.json")
+        (found,) = explained(RunRequest(source=text), load_policy("[delegation]"), index)["functions"]
+    assert found["target"] == f"l4-{module.id}"
+    assert "a signed module has its very interface" in str(found)
