@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,9 @@ from actors.caches.l2.change import Put
 from actors.caches.l2.cold import ColdLayer
 from actors.caches.l2.writer import CacheWriter
 from actors.caches.l4.mirror import fetched, l4_folder, listed
+from actors.caches.l4.room import keep_within
 from actors.caches.l4.store import ModuleStore
+from actors.caches.l4.trust_file import trust_path
 from actors.caches.layer import CacheConfig, CacheStats, Which
 from actors.caches.meters import CacheMeters
 from actors.control.spec import RuntimeSpec
@@ -43,6 +46,8 @@ from policies.file.schema import Delegation
 _log = logging.getLogger("rtfs.caches")
 
 _THREADS: Final = 32
+#: seconds between two looks at what modules take
+_COLLECT_EVERY_S: Final = 600.0
 #: how long the policy actor may take to answer at the start, seconds
 _START_PATIENCE_S: Final = 60.0
 #: events of all entries have this key
@@ -83,6 +88,8 @@ class CachesActor:
         self._writer: CacheWriter | None = None
         self._config: CacheConfig | None = None
         self._problem = ""
+        #: what modules may take
+        self._modules_bytes = 0
         self._follow(_START_PATIENCE_S)
         self._meter = RayMeter()
         self._meter.gather(CacheMeters(self._meter, self._measured).publish)
@@ -90,6 +97,7 @@ class CachesActor:
         stream = EventStream(ActorSource(self._actors.get(names.CONTROL)), (POLICY,), connection_errors=AWAY)
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
+        threading.Thread(target=self._collect, name="modules", daemon=True).start()
 
     def keep(self, puts: Sequence[Put]) -> None:
         """Keep answers. Comes back once they are written, or lost."""
@@ -168,6 +176,7 @@ class CachesActor:
         policy = load_policy(state.text, source=state.source, environ=state.overrides, needs_secrets=False)
         settings = policy.settings
         config = l2_config(settings) if settings.caches.l2.enabled else None
+        self._modules_bytes = settings.caches.l4.size_bytes
         with self._lock:
             if config == self._config and not self._problem:
                 return
@@ -177,6 +186,12 @@ class CachesActor:
             self._config, self._problem = config, ""
             if config is not None:
                 self._open(config)
+
+    def _collect(self) -> None:
+        """Keep modules within their bounds, as long as this process lives."""
+        while True:
+            time.sleep(_COLLECT_EVERY_S)
+            keep_within(self._modules, trust_path(os.environ), self._modules_bytes, time.time())
 
     def _open(self, config: CacheConfig) -> None:
         try:

@@ -13,9 +13,7 @@ from policies.file.policy import Policy
 from rtfs.analyze.environment import MappingModules
 
 
-def explained(
-    request: RunRequest, policy: Policy, signed: SignedModuleStore | None = None
-) -> dict[str, Any]:
+def explained(request: RunRequest, policy: Policy, signed: SignedModuleStore | None = None) -> dict[str, Any]:
     """The routes of all functions of the program. Nothing is run.
 
     Args:

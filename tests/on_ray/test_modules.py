@@ -46,6 +46,7 @@ def test_published_found_run_and_revoked(runtime: Runtime, folder: Path) -> None
     publish = ["publish", str(folder / "score.rtfs"), "--key", "build", "--state-dir", str(folder)]
     assert main(publish) == 0
     assert score(runtime) == "2"  # from the next run on
+    assert "a signed module has its very interface" in str(runtime.explain(HERE))
     assert [score(runtime, n) for n in (5, 9223372036854775807 - 1)] == ["6", "9223372036854775807"]
 
     copy = ModuleStore(folder / "elsewhere")  # as another node makes it
