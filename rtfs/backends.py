@@ -17,7 +17,8 @@ be trusted is not asked here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import FunctionType
@@ -25,8 +26,9 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from rtfs.errors import Generic, RtfsError, Span, StorageError
 from rtfs.run import poll
-from rtfs.slices import NotSliced, Reach, Slice, impurity_of, slice_in
-from rtfs.values import Vector
+from rtfs.sealed_files import ENTRY, default_folder, digest_of, read_sealed, write_sealed
+from rtfs.slices import LOADING, NotSliced, Reach, Slice, impurity_of, slice_in
+from rtfs.values import Value, Vector
 
 if TYPE_CHECKING:
     from rtfs import ir
@@ -40,6 +42,10 @@ IR_SECTION: Final = "rtfs.ir"
 _SOURCE_VERSION: Final = 1
 #: text that a source module may have, bytes: beyond it is no plan but an attack
 _MOST_TEXT: Final = 16 << 20
+#: of a body's hash in front of code that is kept
+_HASH_CHARACTERS: Final = 64
+#: to make a slice of stored bytes again, seconds for each
+_BYTE_S: Final = 10e-6
 
 
 class NotCompiled(Exception):
@@ -131,7 +137,7 @@ class SourceExecutor:
             payload = ZstdDecompressor().decompress(data, max_output_size=_MOST_TEXT)
         except ZstdError as error:
             raise NotLoaded(f"these bytes are no compressed source: {error}") from error
-        return _loaded(_read_source(payload, symbol))
+        return _kept("CompressedRtfsSource", data, symbol, lambda: _read_source(payload, symbol))
 
 
 def compressed_source(name: str, text: str) -> bytes:
@@ -203,7 +209,7 @@ class IrExecutor:
 
     def load(self, data: bytes, symbol: str) -> Loaded:
         """See `Executor`."""
-        return _loaded(_read_ir(data, symbol))
+        return _kept("IrBinary", data, symbol, lambda: _read_ir(data, symbol))
 
 
 def _read_ir(data: bytes, symbol: str) -> Slice:
@@ -248,7 +254,7 @@ class WasmExecutor:
         @cache
         def body() -> FunctionType:  # seldom needed
             try:
-                return _function(_read_ir(described, symbol))
+                return IrExecutor().load(described, symbol).function
             except NotLoaded as error:
                 raise Generic(
                     f"the module of `{symbol}` cannot go on where WebAssembly ends: {error}"
@@ -324,16 +330,37 @@ def _part_of(unit: object, symbol: str) -> Slice:
     return part
 
 
-def _loaded(part: Slice) -> Loaded:
-    return Loaded(function=_function(part), body_hash=part.digest)
+def _kept(kind: ModuleKind, data: bytes, symbol: str, read: Callable[[], Slice]) -> Loaded:
+    """The function out of `data`, by Python code that is on disk if these bytes were loaded here before.
+
+    Args:
+        read: makes the slice of them, and refuses what may not be loaded.
+    """
+    from rtfs.code_cache import compiler, kept_code, program_of
+
+    folder = default_folder()
+    name = digest_of(kind, data, symbol, compiler())
+    path = None if folder is None else os.path.join(folder, "modules", f"{name}{ENTRY}")
+    code = None if path is None else read_sealed(path)
+    if code is not None:
+        body_hash, code = code[:_HASH_CHARACTERS].decode("ascii"), code[_HASH_CHARACTERS:]
+        kept = program_of(code, lambda: read().program().unit, len(data) * _BYTE_S)
+        return Loaded(function=_function(symbol, lambda: kept.run(limits=LOADING)), body_hash=body_hash)
+    part = read()
+    linked = part.program().link()
+    function, digest = _function(symbol, lambda: linked.run(limits=LOADING)), part.digest
+    made = kept_code(linked)
+    if path is not None and made is not None:
+        write_sealed(path, digest.encode("ascii") + made)
+    return Loaded(function=function, body_hash=digest)
 
 
-def _function(part: Slice) -> FunctionType:
+def _function(symbol: str, make: Callable[[], Value]) -> FunctionType:
     try:
-        function = part.function()
+        function = make()
     except RtfsError as error:
         poll()  # the run around this one may be over
-        raise NotLoaded(f"the module cannot define what `{part.symbol}` needs: {error}") from error
+        raise NotLoaded(f"the module cannot define what `{symbol}` needs: {error}") from error
     if not isinstance(function, FunctionType):
-        raise NotLoaded(f"`{part.symbol}` is no function in the module")
+        raise NotLoaded(f"`{symbol}` is no function in the module")
     return function

@@ -112,6 +112,22 @@ def load_or_compile(
     return linked
 
 
+def kept_code(linked: LinkedProgram) -> bytes | None:
+    """The code of a program without module files, for `program_of`; None if a part of it cannot be kept."""
+    return _payload(linked.program, linked, {})
+
+
+def program_of(code: bytes, compiled: Callable[[], ir.Unit], compiled_s: float) -> CachedProgram:
+    """The program that `kept_code` gave the code of. As safe as whoever kept it: this is code that Python runs.
+
+    Args:
+        compiled: compiles it anew, for functions that are to become wasm, which takes `compiled_s` seconds.
+    """
+    _, ((_, source, main),) = marshal.loads(code)
+    with deep_recursion(ANALYSIS_DEPTH):
+        return CachedProgram(_thawed(main), source, {}, compiled, compiled_s)
+
+
 class _Asked:
     """A module store that notes what was looked for in it, in vain or not."""
 
@@ -128,7 +144,12 @@ class _Asked:
 
 
 def _key(text: str, source_name: str) -> str:
-    return digest_of(text, source_name, VERSION, _package(), sys.implementation.cache_tag or "", sys.version)
+    return digest_of(text, source_name, compiler())
+
+
+def compiler() -> str:
+    """What code depends on beside the text: this package and Python."""
+    return digest_of(VERSION, _package(), sys.implementation.cache_tag or "", sys.version)
 
 
 @cache

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 #: what the definitions beside a function may take; they are values that somebody wrote down, mostly
-_LOADING: Final = Limits(deadline_s=5.0, allocation_bytes=256 << 20)
+LOADING: Final = Limits(deadline_s=5.0, allocation_bytes=256 << 20)
 
 
 class NotSliced(Exception):
@@ -60,12 +60,8 @@ class Slice:
         """`FunctionInfo.body_hash` of the function."""
         return Reach(self.unit).digest(self.symbol)
 
-    def function(self, backend: BackendName = "python") -> Value:
-        """The function itself, made in a run of its own with no host, no delegate and little time.
-
-        Raises:
-            RtfsError: what one of its definitions raises.
-        """
+    def program(self) -> Program:
+        """A program whose value is the function."""
         from rtfs.analyze.environment import Environment
         from rtfs.program import Program
 
@@ -73,8 +69,15 @@ class Slice:
         name = self.symbol if module is None else self.symbol.removeprefix(f"{module}/")
         last = ir.GlobalRef(name) if module is None else ir.QualifiedRef(module, name)
         forms = (_exporting(form, name) if _is_module(form, module) else form for form in self.unit.forms)
-        unit = replace(self.unit, forms=(*forms, last))
-        return Program(unit, "", Environment()).link(backend=backend).run(limits=_LOADING)
+        return Program(replace(self.unit, forms=(*forms, last)), "", Environment())
+
+    def function(self, backend: BackendName = "python") -> Value:
+        """The function itself, made in a run of its own with no host, no delegate and little time.
+
+        Raises:
+            RtfsError: what one of its definitions raises.
+        """
+        return self.program().link(backend=backend).run(limits=LOADING)
 
 
 class Reach:

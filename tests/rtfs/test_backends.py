@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 import rtfs
-from rtfs import errors
+from rtfs import backends, errors
 from rtfs.backends import FORMS, ModuleKind, NotCompiled, NotLoaded
 from rtfs.ir_codec import encode_value
 from rtfs.printer import pr_str
@@ -154,3 +155,32 @@ def test_types_without_examples() -> None:
     for text in ("[:fn [int] int]", "[:and int [:> 5] [:< 3]]", "Unknown", "never"):
         with pytest.raises(NoExample):
             example(parse_type_text(text), Random(1), {})
+
+
+# ---------------------------------------------------------------- kept on disk
+
+
+@pytest.mark.parametrize("kind", ["IrBinary", "CompressedRtfsSource"])
+def test_code_of_what_was_loaded_before_is_kept(
+    kind: ModuleKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path))
+    data, executor = stored(kind), FORMS[kind].executor
+    first = executor.load(data, "f")
+
+    def fails(*_: Any) -> Any:
+        raise AssertionError("it is read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backends, "slice_in", fails)
+        again = executor.load(data, "f")
+        assert (
+            (again.function(1), again.body_hash) == (first.function(1), first.body_hash) == (4, first.body_hash)
+        )
+        with pytest.raises(AssertionError):
+            executor.load(data, "g")
+    (entry,) = (tmp_path / "modules").iterdir()
+    entry.write_bytes(entry.read_bytes()[:-1] + b"x")
+    assert executor.load(data, "f").function(1) == 4
+    with pytest.raises(errors.IntegerOverflow):
+        executor.load(data, "f").function(101)
