@@ -319,8 +319,8 @@ def mapped() -> list[Row]:
 LOOP = "(loop [i 0 s 0] (if (< i n) (recur (+ i 1) (+ s i)) s))"
 #: programs whose functions do not ask for it, how often each runs, and what they may take of what Python takes
 BY_THEMSELVES: list[tuple[str, str, int, float]] = [
-    ("fib(27)", "(defn fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib 27)", 60, 0.5),
-    ("loops", f"(defn f [n] {LOOP}) (reduce + 0 (map f (range 2000)))", 10, 0.6),
+    ("fib(27)", "(defn fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib 27)", 120, 0.5),
+    ("loops", f"(defn f [n] {LOOP}) (reduce + 0 (map f (range 2000)))", 30, 0.6),
     ("short calls", "(defn f [n] (* n n)) (reduce + 0 (map f (range 200000)))", 12, 1.05),
     ("strings", '(defn f [s] (str s "x")) (count (map f (range 50000)))', 12, 1.05),
     ("long calls, then short ones", f"(defn f [n] {LOOP}) (reduce + 0 (map f (concat (repeat 1000 1000) "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ from actors.telemetry.tracing import RUN_SPAN, Tracing, remote_parent
 from policies.rules.rulebook import Current
 from policies.running.runner import Clock, Runner
 from rtfs.delegation import ExecTarget
+from rtfs.sampling import measures
+from rtfs.tiers import executor
 
 _log = logging.getLogger("rtfs.evaluator")
 
@@ -127,6 +130,9 @@ class ConnectedEvaluator:
         )
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
+        # functions that pay become wasm at once where what that needs is loaded, and else after seconds
+        if measures():
+            threading.Thread(target=executor, name="wasm", daemon=True).start()
         self.meter.gather(self._caches.meters(self.meter).publish)
         self.meter.start()
         collect_less()
