@@ -36,6 +36,7 @@ MEMORY_GROW: Final = 0x40
 I32_EQZ: Final = 0x45
 I32_EQ: Final = 0x46
 I32_NE: Final = 0x47
+I32_LT_S: Final = 0x48
 I32_GT_U: Final = 0x4B
 I64_EQZ: Final = 0x50
 I64_EQ: Final = 0x51

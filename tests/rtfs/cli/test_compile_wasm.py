@@ -33,7 +33,7 @@ def test_why(program: str, capsys: Said) -> None:
     assert main(["compile", program, "--target", "wasm", "--why"]) == 0
     wasm, python = capsys.readouterr().out.splitlines()
     assert wasm == "twice  wasm  [int] → int"
-    assert python == f"{program}:3:3: shout stays with Python: `str`: this builtin has no wasm form"
+    assert python == f"{program}:3:3: shout stays with Python: `str`: its wasm form takes string, got int"
 
 
 def test_json(program: str, capsys: Said) -> None:

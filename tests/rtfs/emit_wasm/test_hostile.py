@@ -21,6 +21,7 @@ from rtfs.emit_wasm.artifact import (
     FUNCTIONS_SECTION,
     MOST_BYTES,
     SITES_SECTION,
+    VERSION,
     SourceMap,
     WasmArtifact,
     WasmFunction,
@@ -69,7 +70,7 @@ def under(call: Callable[..., Any], *args: Any, **limits: Any) -> Any:
 
 def described(name: object, params: object, result: object, needs: object) -> bytes:
     entry = {"name": name, "params": params, "result": result, "needs": needs}
-    return json.dumps({"version": 1, "functions": [entry]}).encode()
+    return json.dumps({"version": VERSION, "functions": [entry]}).encode()
 
 
 def of(params: tuple[Kind, ...], result: Kind) -> WasmFunction:
@@ -230,11 +231,11 @@ def test_modules_that_are_not_ours_are_refused(text: str) -> None:
         b'"version"',
         b"1e999",
         b'{"version":1}',
-        b'{"version":2,"functions":[]}',
-        b'{"version":1,"functions":3}',
-        b'{"version":1,"functions":[3]}',
-        b'{"version":1,"functions":[{}]}',
-        b'{"version":1,"functions":{"a":1}}',
+        b'{"version":0,"functions":[]}',
+        b'{"version":2,"functions":3}',
+        b'{"version":2,"functions":[3]}',
+        b'{"version":2,"functions":[{}]}',
+        b'{"version":2,"functions":{"a":1}}',
         described(3, [], "INT", []),
         described("f", ["NIL"], "INT", []),
         described("f", ["X"], "INT", []),
