@@ -169,14 +169,40 @@ def _cut(e: Emitter, text: int, start: int, stop: int) -> None:
 # ---------------------------------------------------------------- putting together
 
 
-@operation("str", least=0, most=None, kind=_of("str", Kind.STRING))
+def _shown(kinds: Sequence[Kind]) -> Kind:
+    require(kinds, frozenset({Kind.STRING, Kind.INT, Kind.BOOL, Kind.NIL}), "str")
+    return Kind.STRING
+
+
+def _push_shown(e: Emitter, node: ir.Node) -> None:
+    """Push the text of a value."""
+    kind = e.kind(node)
+    e.value(node)
+    if kind is Kind.INT:
+        e.call_library("text-of-integer")
+    elif kind is Kind.NIL:
+        e.body.op(op.DROP)
+        e.body.i32(e.library.texts.held("nil"))
+    elif kind is Kind.BOOL:
+        truth = e.kept(kind)
+        for text in ("true", "false"):
+            e.body.i32(e.library.texts.held(text))
+        e.get(truth)
+        e.body.op(op.SELECT)
+
+
+@operation("str", least=0, most=None, kind=_shown)
 def _str(e: Emitter, args: Sequence[ir.Node]) -> Range:
     if not args:
         e.body.i32(e.library.texts.held(""))
         return FULL
     if len(args) == 1:
-        return e.value(args[0])
-    texts = [e.operand(arg)[0] for arg in args]
+        _push_shown(e, args[0])
+        return FULL
+    texts = []
+    for arg in args:
+        _push_shown(e, arg)
+        texts.append(e.kept(Kind.STRING))
     e.body.i64(0)
     for text in texts:
         text_length(e, text)

@@ -57,11 +57,13 @@ def _forward(local: int, by: int) -> tuple[Part, ...]:
     return _get(local), _i32(by), op.I32_ADD, _set(local)
 
 
-def _function(params: int, more: int, *parts: Part, first: ValType = _I32) -> Function:
-    """A function of addresses and numbers, with `more` locals behind its parameters, that gives another."""
+def _function(params: int, more: int, *parts: Part, first: ValType = _I32, wide: int = 0) -> Function:
+    """A function of i32s, but perhaps the first, that gives one. Locals: `more` i32s, then `wide` i64s."""
     body = Body(params)
     for _ in range(more):
         body.local(_I32)
+    for _ in range(wide):
+        body.local(ValType.I64)
     for part in parts:
         if isinstance(part, int):
             body.op(part)
@@ -241,6 +243,35 @@ def _finished(number: Number) -> Function:
     )  # fmt: skip
 
 
+def _of_integer(number: Number) -> Function:
+    """The digits of an integer, behind a sign if it is negative."""
+    value, at, made, rest = range(4)
+    zero, ten = (lambda body: body.i64(0)), (lambda body: body.i64(10))
+    magnitude: tuple[Part, ...] = (
+        zero, _get(value), op.I64_SUB, _get(value), _get(value), zero, op.I64_LT_S, op.SELECT, _set(rest),
+    )  # fmt: skip
+    next_digit: tuple[Part, ...] = (
+        _get(rest), ten, op.I64_DIV_U, _tee(rest), op.I64_EQZ, op.I32_EQZ, op.BR_IF, 0, op.END,
+    )  # fmt: skip
+    return _function(
+        1, 2,
+        _get(value), ten, op.I64_LT_U, op.IF, NOTHING,
+        _get(value), op.I32_WRAP_I64, _i32(ord("0")), op.I32_ADD, _i32(-ALONE), op.I32_OR, op.RETURN, op.END,
+        _get(value), zero, op.I64_LT_S, _set(at),
+        *magnitude,
+        op.LOOP, NOTHING, *_forward(at, 1), *next_digit,
+        _get(at), op.I64_EXTEND_I32_U, _call(number("text-begun")), _tee(made),
+        _get(at), _i32(2), op.I32_SHL, op.I32_ADD, _set(at),
+        _get(made), _i32(ord("-")), _store(ITEMS),
+        *magnitude,
+        op.LOOP, NOTHING,
+        _get(at), _get(rest), ten, op.I64_REM_U, op.I32_WRAP_I64, _i32(ord("0")), op.I32_ADD,
+        _store(ITEMS - _ITEM), *_forward(at, -_ITEM), *next_digit,
+        _get(made),
+        first=ValType.I64, wide=1,
+    )  # fmt: skip
+
+
 FUNCTIONS: Final[dict[str, Callable[[Number], Function]]] = {
     "written": _written,
     "same-items": _same_items,
@@ -253,6 +284,7 @@ FUNCTIONS: Final[dict[str, Callable[[Number], Function]]] = {
     "text-begun": _begun,
     "text-put": _put,
     "text-finished": _finished,
+    "text-of-integer": _of_integer,
 }
 #: the functions that these call
 NEEDS: Final[dict[str, tuple[str, ...]]] = {
@@ -263,4 +295,5 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "text-contains": ("written", "same-items"),
     "text-cut": ("allocate",),
     "text-begun": ("allocate",),
+    "text-of-integer": ("text-begun",),
 }

@@ -145,7 +145,7 @@ def test_calls_that_are_short_stay_with_python() -> None:
     "source",
     [
         SUM.replace("total [", "^{:tier :python} total ["),
-        SUM.replace("(inc i)", "(+ i (count (str 1)))"),
+        SUM.replace("(inc i)", "(+ i (count (upper (str 1))))"),
         SUM.replace("(inc i)", "(:a {:a (inc i)})"),
         "(defn total [n] (loop [i 0 v [1 2 3]] (if (< i n) (recur (inc i) (if (assoc v 0 i) v v)) 0)))",
     ],

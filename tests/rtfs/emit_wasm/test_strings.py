@@ -65,6 +65,9 @@ ONE = [
     "(rest s)",
     "(str s)",
     "(str)",
+    '(str 1 true s false nil -1 (count s) (empty? s) (= s "ab"))',
+    "(str (count s))",
+    "(str (nil? nil) nil)",
     '(str s "-" s)',
     '(str s "")',
     '(str "" s "")',
@@ -121,7 +124,16 @@ def test_of_two(compiled: Any, body: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["(nth s i)", '(nth s i "none")', "(take i s)", "(drop i s)", "(substring s i)", "(str (take i s) s)"],
+    [
+        "(nth s i)",
+        '(nth s i "none")',
+        "(take i s)",
+        "(drop i s)",
+        "(substring s i)",
+        "(str (take i s) s)",
+        "(str i)",
+        "(str i s i)",
+    ],
 )
 def test_places(compiled: Any, body: str) -> None:
     compared(compiled, f"(defn f [{S} i : int] {body})", TEXTS, INDICES)
