@@ -160,12 +160,23 @@ def _both(e: Emitter, a: ir.Node, b: ir.Node, opcode: int) -> None:
 
 def _equal_texts(e: Emitter, a: ir.Node, b: ir.Node) -> None:
     """Strings of less than two characters are equal only if they are the same i32."""
-    short = any(isinstance(node, ir.Constant) and len(node.value) < 2 for node in (a, b))
-    e.value(a)
-    e.value(b)
-    if short:
+    if any(isinstance(node, ir.Constant) and len(node.value) < 2 for node in (a, b)):
+        _both(e, a, b, op.I32_EQ)
+        return
+    first, _ = e.operand(a)
+    second, _ = e.operand(b)
+    e.get(first)
+    e.get(second)
+    e.body.op(op.I32_OR)
+    e.body.i32(0)
+    e.body.op(op.I32_LT_S)
+    with e.block(op.IF, Kind.BOOL.held):  # one of them is a single character
+        e.get(first)
+        e.get(second)
         e.body.op(op.I32_EQ)
-    else:
+        e.orelse()
+        e.get(first)
+        e.get(second)
         e.call_library("text-equal")
 
 

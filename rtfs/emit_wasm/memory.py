@@ -36,11 +36,16 @@ class Memory:
         #: what lies at the start: each value, its code, its address or what stands for it, and where it ends;
         #: the next call may have the same
         self._placed: list[tuple[Value, str, int, int]] = []
+        #: no call was made since it was looked at, which takes longer than a call
+        self._known = False
         self._look()
         self._first = self._begins()
 
     def _look(self) -> None:
-        """Note where it is now; it may have grown."""
+        """Note where it is now; it may have grown in the last call."""
+        if self._known:
+            return
+        self._known = True
         self._base = ctypes.addressof(self._memory.data_ptr(self._store).contents)
         self._size = self._memory.data_len(self._store)
 
@@ -78,6 +83,7 @@ class Memory:
             addresses.append(address)
         del self._placed[len(values) :]
         ctypes.c_uint32.from_address(self._base).value = free
+        self._known = False
         return iter(addresses)
 
     def _copy(self, vector: Vector, code: str, address: int) -> bool:
@@ -117,6 +123,7 @@ class Memory:
                 self._memory.grow(self._store, -(-(nbytes - self._size) // PAGE_BYTES))
             except WasmtimeError:
                 return False
+            self._known = False
             self._look()
         return True
 

@@ -163,6 +163,43 @@ def test_its_memory_is_its_own_business() -> None:
     vector = Vector([1, 2, 3])
     assert [f(vector), f(vector), f(Vector([1]))] == [1, 1, 1]
     assert list(vector) == [1, 2, 3]
+    f = load(module_of(text, of((Kind.STRING,), Kind.INT)))
+    string = "three"
+    assert [f(string), f(string), f("a")] == [1, 1, 1]
+    assert string == "three"
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        *((each, "outside of its memory") for each in (0, 8, 65_528, 65_529, 65_535, 65_536, 2**31 - 1)),
+        *((each, "of no characters") for each in (-1, -8, -(2**31) + 0x110000, 16, 32)),
+    ],
+)
+def test_results_that_are_no_strings(held: int, reason: str) -> None:
+    text = (
+        f'{MEMORY}(func (export "f") (param i64) (result i32)'
+        f"(i32.store (i32.const 0) (i32.const 0x7fffffff)) (i32.store (i32.const 8) (i32.const -1))"
+        f"(i32.store (i32.const 16) (i32.const 2)) (i32.store (i32.const 28) (i32.const 0x110000))"
+        f"(i32.store (i32.const 32) (i32.const 2)) (i32.store (i32.const 40) (i32.const -1))"
+        f"(i32.store (i32.const 65528) (i32.const 1)) (i32.const {held}))"
+    )
+    with pytest.raises(errors.InternalError, match=reason):
+        load(module_of(text, of((Kind.INT,), Kind.STRING)))(1)
+
+
+@pytest.mark.parametrize(
+    ("begins", "address"),
+    [(48, 48), (1024, 1024), (65_536, 65_536), (0, 48), (16, 48), (1023, 48), (2**32 - 8, 48)],
+)
+def test_where_it_says_that_free_memory_begins(begins: int, address: int) -> None:
+    data = "".join(f"\\{byte:02x}" for byte in begins.to_bytes(4, "little"))
+    text = (
+        f'{MEMORY}(data (i32.const 0) "{data}")'
+        f'(func (export "f") (param i32) (result i64) (i64.extend_i32_s (local.get 0)))'
+    )
+    f = load(module_of(text, of((Kind.STRING,), Kind.INT)))
+    assert [f("two"), f("x" * 100_000), f("a"), f("")] == [address, address, 97 - 2**31, 8]
 
 
 @pytest.mark.parametrize("bits", [0x7FF8000000000001, 0xFFF8DEADBEEF0000, 0x7FF0000000000001])
