@@ -32,9 +32,8 @@ def _looking(name: str, result: Kind | None = None, allowed: frozenset[Kind] = I
     def kind(kinds: Sequence[Kind]) -> Kind:
         require(kinds[:1], allowed, name)
         require(kinds[1:2], frozenset({Kind.INT}), name)
-        item = kinds[0] if kinds[0] is Kind.STRING else kinds[0].item
-        require(kinds[2:], frozenset({item}), name)
-        return result or item
+        require(kinds[2:], frozenset({kinds[0].item}), name)
+        return result or kinds[0].item
 
     return kind
 
@@ -76,7 +75,7 @@ def _nth(e: Emitter, args: Sequence[ir.Node]) -> Range:
         outside_text(e, coll, index)
     else:
         outside(e, coll, index)
-    item = Kind.STRING if text else e.kind(args[0]).item
+    item = e.kind(args[0]).item
     if default is None:
         e.trap_if(OUTSIDE)
         _push_item(e, item, coll, index)

@@ -36,7 +36,7 @@ class Kind(Enum):
 
     @property
     def item(self) -> Kind:
-        """The kind of a vector's items."""
+        """The kind of a vector's items, or of a string's characters."""
         return _ITEMS[self]
 
 
@@ -51,7 +51,7 @@ _HELD: Final = {
     Kind.STRING: ValType.I32,
     Kind.NEVER: ValType.I32,
 }
-_ITEMS: Final = {Kind.INTS: Kind.INT, Kind.FLOATS: Kind.FLOAT}
+_ITEMS: Final = {Kind.INTS: Kind.INT, Kind.FLOATS: Kind.FLOAT, Kind.STRING: Kind.STRING}
 VECTORS: Final = {Kind.INT: Kind.INTS, Kind.FLOAT: Kind.FLOATS}
 
 #: what lies in linear memory
@@ -84,7 +84,7 @@ def belongs(kind: Kind, declared: types.Type) -> bool | None:
             return True if kind is Kind.NIL else belongs(kind, item)
         case types.UnionType(items):
             return _any(belongs(kind, item) for item in items)
-        case types.VectorType(item) if kind in _ITEMS:
+        case types.VectorType(item) if kind in VECTORS.values():
             found = belongs(kind.item, item)
             return True if found else None  # an empty vector belongs to any
         case types.AndType() | types.EnumType() | types.Alias() | types.ArrayType() | types.TupleType():

@@ -195,6 +195,9 @@ class Maker:
 
     def vector(self, kind: str, depth: int, scope: dict[str, str]) -> str:
         item = ITEMS[kind]
+        if self.has_strings():
+            fn = self.given(item, ["string"], depth, scope)
+            return f"(map {fn} {self.value('string', depth, scope)})"
         way = self.chance.randrange(9)
         if way == 0:
             return f"[{' '.join(self.value(item, depth, scope) for _ in range(self.chance.randrange(1, 4)))}]"
@@ -343,6 +346,9 @@ class Maker:
             return self.value("int", depth, scope)
 
         if self.has_strings():
+            if self.chance.random() < 0.3:
+                fn = self.given("int", ["int", "string"], depth, scope)
+                return f"(reduce {fn} {a()} {self.value('string', depth, scope)})"
             return f"({self.pick('count', 'length', 'string-length')} {self.value('string', depth, scope)})"
 
         if self.chance.random() < 1.5 * self.vectors:
