@@ -1,8 +1,8 @@
 """Vectors of numbers in linear memory.
 
 A vector is the address of its length, an i32, with 8 bytes for each item from the next multiple of 8 on.
-Nothing is freed: what lies behind the vectors that a call was given is free again at the next call. The address
-at which free memory begins stands at address 0.
+Nothing is freed: what lies behind the vectors and strings that a call was given is free again at the next call.
+The address at which free memory begins stands at address 0.
 """
 
 from __future__ import annotations
