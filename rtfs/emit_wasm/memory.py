@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rtfs import errors
 from rtfs.emit_wasm.binary import PAGE_BYTES
-from rtfs.emit_wasm.texts import ALONE, CODE_POINT, EMPTY, ENCODING, FIRST_ADDRESS, alone, size_of
+from rtfs.emit_wasm.texts import (
+    ALONE,
+    CODE_POINT,
+    EMPTY,
+    ENCODING,
+    FIRST_ADDRESS,
+    HEADER,
+    alone,
+    header,
+    size_of,
+)
 from rtfs.emit_wasm.vectors import ITEMS
 from rtfs.run import reserve
 from rtfs.values import Value, Vector
@@ -82,7 +92,7 @@ class Memory:
             _, _, address, free = self._placed[index]
             addresses.append(address)
         del self._placed[len(values) :]
-        ctypes.c_uint32.from_address(self._base).value = free
+        ctypes.c_uint64.from_address(self._base).value = free  # and no string is the tail
         self._known = False
         return iter(addresses)
 
@@ -108,8 +118,8 @@ class Memory:
         end = address + size_of(len(text))
         if not self._need(end):
             return False
-        ctypes.c_uint32.from_address(self._base + address).value = len(text)
-        ctypes.memmove(self._base + address + ITEMS, text.encode(*ENCODING), 4 * len(text))
+        ctypes.c_uint64.from_address(self._base + address).value = header(address, len(text))
+        ctypes.memmove(self._base + address + HEADER, text.encode(*ENCODING), 4 * len(text))
         self._placed.append((text, "s", address, end))
         return True
 
@@ -130,8 +140,13 @@ class Memory:
     def vector(self, address: int, code: str) -> Vector:
         """The vector at an address, as a value."""
         address &= 0xFFFFFFFF
-        count = self._count(address, 8, "a vector")
+        self._look()
+        if address + ITEMS > self._size:
+            raise errors.InternalError("a WebAssembly function gave a vector outside of its memory")
         at = self._base + address
+        count = ctypes.c_uint32.from_address(at).value
+        if _end(address, count) > self._size:
+            raise errors.InternalError("a WebAssembly function gave a vector outside of its memory")
         reserve(count * _ITEM_BYTES)
         items = list((_CELLS[code] * count).from_address(at + ITEMS))
         if code == "d" and not isfinite(sum(items)):
@@ -144,24 +159,16 @@ class Memory:
         try:
             if held & ALONE:
                 return chr(held & CODE_POINT)
-            count = self._count(held, 4, "a string")
-            reserve(4 * count)
-            return ctypes.string_at(self._base + held + ITEMS, 4 * count).decode(*ENCODING)
+            self._look()
+            if held + HEADER <= self._size:
+                both = ctypes.c_uint64.from_address(self._base + held).value
+                at, size = both >> 32, 4 * (both & 0xFFFFFFFF)
+                if at + size <= self._size:
+                    reserve(size)
+                    return ctypes.string_at(self._base + at, size).decode(*ENCODING)
+            raise errors.InternalError("a WebAssembly function gave a string outside of its memory")
         except ValueError:
             raise errors.InternalError("a WebAssembly function gave a string of no characters") from None
-
-    def _count(self, address: int, item_bytes: int, what: str) -> int:
-        """How many items there are at an address.
-
-        Raises:
-            InternalError: they are not all in memory.
-        """
-        self._look()
-        if address + ITEMS <= self._size:
-            count = ctypes.c_uint32.from_address(self._base + address).value
-            if address + ITEMS + item_bytes * count <= self._size:
-                return count
-        raise errors.InternalError(f"a WebAssembly function gave {what} outside of its memory")
 
 
 def _end(address: int, count: int) -> int:

@@ -37,6 +37,7 @@ I32_EQZ: Final = 0x45
 I32_EQ: Final = 0x46
 I32_NE: Final = 0x47
 I32_LT_S: Final = 0x48
+I32_GT_S: Final = 0x4A
 I32_GT_U: Final = 0x4B
 I64_EQZ: Final = 0x50
 I64_EQ: Final = 0x51

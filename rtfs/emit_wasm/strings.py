@@ -12,8 +12,8 @@ from rtfs.emit_wasm.emitter import Emitter
 from rtfs.emit_wasm.kinds import Kind
 from rtfs.emit_wasm.operations import Typing, operation, require
 from rtfs.emit_wasm.ranges import FULL, Range
-from rtfs.emit_wasm.texts import ALONE, MOST_CHARACTERS
-from rtfs.emit_wasm.vectors import ITEMS, OUTSIDE
+from rtfs.emit_wasm.texts import ALONE, DATA, MOST_CHARACTERS
+from rtfs.emit_wasm.vectors import OUTSIDE
 
 _HELD: Final = ValType.I32
 _STRING: Final = frozenset({Kind.STRING})
@@ -49,14 +49,20 @@ def text_at(e: Emitter, text: int, index: int) -> None:
     _if_alone(e, text)
     e.get(text)
     e.orelse()
-    e.get(text)
+    _characters(e, text)
     e.get(index)
     e.body.op(op.I32_WRAP_I64)
     e.body.i32(2)
     e.body.op(op.I32_SHL, op.I32_ADD)
-    e.body.memory(op.I32_LOAD, 2, ITEMS)
+    e.body.memory(op.I32_LOAD, 2, 0)
     e.body.i32(-ALONE)
     e.body.op(op.I32_OR, op.END)
+
+
+def _characters(e: Emitter, text: int) -> None:
+    """Push where the characters of a string with an address begin."""
+    e.get(text)
+    e.body.memory(op.I32_LOAD, 2, DATA)
 
 
 def _if_alone(e: Emitter, text: int) -> None:
@@ -207,13 +213,15 @@ def _str(e: Emitter, args: Sequence[ir.Node]) -> Range:
     for text in texts:
         text_length(e, text)
         e.body.op(op.I64_EXTEND_I32_U, op.I64_ADD)
+    e.get(texts[0])
     e.call_library("text-begun")
     made = e.kept(Kind.STRING)
-    e.get(made)
-    e.body.i32(ITEMS)
-    e.body.op(op.I32_ADD)
+    _characters(e, made)
+    text_length(e, texts[0])
+    e.body.i32(2)
+    e.body.op(op.I32_SHL, op.I32_ADD)
     at = e.kept(Kind.STRING)
-    for text in texts:
+    for text in texts[1:]:
         e.get(text)
         e.get(at)
         e.call_library("text-put")

@@ -172,18 +172,15 @@ def test_its_memory_is_its_own_business() -> None:
 @pytest.mark.parametrize(
     ("held", "reason"),
     [
-        *((each, "outside of its memory") for each in (0, 8, 65_528, 65_529, 65_535, 65_536, 2**31 - 1)),
+        *((each, "outside of its memory") for each in (48, 56, 64, 65_529, 65_535, 65_536, 2**31 - 1)),
         *((each, "of no characters") for each in (-1, -8, -(2**31) + 0x110000, 16, 32)),
     ],
 )
 def test_results_that_are_no_strings(held: int, reason: str) -> None:
-    text = (
-        f'{MEMORY}(func (export "f") (param i64) (result i32)'
-        f"(i32.store (i32.const 0) (i32.const 0x7fffffff)) (i32.store (i32.const 8) (i32.const -1))"
-        f"(i32.store (i32.const 16) (i32.const 2)) (i32.store (i32.const 28) (i32.const 0x110000))"
-        f"(i32.store (i32.const 32) (i32.const 2)) (i32.store (i32.const 40) (i32.const -1))"
-        f"(i32.store (i32.const 65528) (i32.const 1)) (i32.const {held}))"
-    )
+    no_code_points = {16: 2, 20: 24, 28: 0x110000, 32: 1, 36: 40, 40: -1}
+    words = no_code_points | {48: 0x7FFFFFFF, 52: 64, 56: -1, 60: -1, 64: 2, 68: 65_532}
+    stored = "".join(f"(i32.store (i32.const {at}) (i32.const {word}))" for at, word in words.items())
+    text = f'{MEMORY}(func (export "f") (param i64) (result i32) {stored} (i32.const {held}))'
     with pytest.raises(errors.InternalError, match=reason):
         load(module_of(text, of((Kind.INT,), Kind.STRING)))(1)
 

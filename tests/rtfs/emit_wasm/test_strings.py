@@ -100,6 +100,12 @@ ONE = [
     '(let [t (str s "x")] (substring t 1))',
     '(loop [i 0 t ""] (if (< i (count s)) (recur (inc i) (str (nth s i) t)) t))',
     '(loop [t s n 0] (if (empty? t) n (recur (rest t) (+ n (if (= (first t) "a") 1 0)))))',
+    '(let [t (str s "ab") u (str t "x") v (str t "y") w (str u "z") x (str v t w)] (str t u v w x t))',
+    '(let [t (str (str s "ab") "c") u (rest t) v (str u "x") w (str t "y") x (str v "z")] (str t u v w x))',
+    '(let [t (str (str s "éa") "é") u (str t t) v (str u t u) w (take 2 u)] (str w "-" (str v w) v u t))',
+    """(loop [i 0 t s u "" v ""] (if (< i 20)
+         (recur (inc i) (str t i) (str u (last t)) (if (even? i) (str t "-") (str v u)))
+         (str t u v (ends-with? t "9") (count v))))""",
     '(let [twice (fn [x] (str x x))] (twice (twice s)))',
     '(cond (< s "a") "before" (starts-with? s "a") "a" :else (nth s 9 "?"))',
     '(reduce + 0 (map (fn [i] (if (= (nth s i "") "a") 1 0)) (range 60)))',
@@ -236,6 +242,18 @@ def test_a_loop_over_characters_makes_nothing(compiled: Any) -> None:
         '(if (= (nth s (mod i (count s))) "a") (inc k) k)) k)))'
     )
     assert both.wasm("f", "banana", 20_000_000) == 10_000_000
+
+
+def test_loops_that_make_a_text_longer_or_shorter_copy_little(compiled: Any) -> None:
+    """Else these would not fit into memory."""
+    both = compiled(
+        f'(defn f [{S} n : int] (loop [i 0 t ""] (if (< i n) (recur (inc i) (str t s (mod i 10))) t)))'
+        "(defn g [n : int] (loop [i 0 t (f FACE n) k 0] (if (empty? t) k (recur i (rest t) (inc k)))))".replace(
+            "FACE", f'"{FACE}"'
+        )
+    )
+    assert both.wasm("f", "é", 100_000) == "".join(f"é{i % 10}" for i in range(100_000))
+    assert both.wasm("g", 100_000) == 200_000
 
 
 @pytest.mark.parametrize("value", [1, 1.5, True, None, ["a"]])
