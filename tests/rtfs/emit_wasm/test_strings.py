@@ -106,6 +106,12 @@ ONE = [
     """(loop [i 0 t s u "" v ""] (if (< i 20)
          (recur (inc i) (str t i) (str u (last t)) (if (even? i) (str t "-") (str v u)))
          (str t u v (ends-with? t "9") (count v))))""",
+    '(= "a" (take 1 s))',
+    '(= (drop (dec (count s)) s) (last s))',
+    '(= "" (drop 99 s))',
+    '(= (str "" (take 1 s)) (str (take 1 s) ""))',
+    '(= (str (rest s) "") (rest s))',
+    '(empty? (str "" (take 0 s)))',
     '(let [twice (fn [x] (str x x))] (twice (twice s)))',
     '(cond (< s "a") "before" (starts-with? s "a") "a" :else (nth s 9 "?"))',
     '(reduce + 0 (map (fn [i] (if (= (nth s i "") "a") 1 0)) (range 60)))',
