@@ -39,6 +39,7 @@ SIEVE = 1_000_000
 SIEVE_IN_PYTHON = 50_000
 ITEMS = 1_000_000
 MAPPED = 100_000
+CHARACTERS = 100_000
 #: of processes, in turns
 ROUNDS = 5
 
@@ -76,6 +77,12 @@ SOURCE = """
 
 (defn ^{:tier :wasm} dot [a : [:vector :float] b : [:vector :float]] : float
   (reduce + 0.0 (map * a b)))
+
+(defn ^{:tier :wasm} letters [text : string letter : string] : int
+  (loop [i 0 found 0]
+    (if (< i (count text))
+      (recur (inc i) (if (= (nth text i) letter) (inc found) found))
+      found)))
 
 (defn ^{:tier :wasm} same [n : int] : int n)
 """
@@ -226,7 +233,7 @@ def kernels() -> list[Row]:
                 rounds=15 if name == "tile" else 3,
             )
         )
-    return rows + products(ours["dot"], python)
+    return rows + products(ours["dot"], python) + letters(ours["letters"], python)
 
 
 def products(dot: Any, python: Callable[..., Value]) -> list[Row]:
@@ -256,6 +263,32 @@ def products(dot: Any, python: Callable[..., Value]) -> list[Row]:
             peer_name=peer,
             at_most=1.0,
             rounds=3,
+        ),
+    ]
+
+
+def letters(ours: Any, python: Callable[..., Value]) -> list[Row]:
+    """In the same text again and again, which lies in wasm's memory then, and in new ones."""
+    chance = random.Random(2)
+    text = "".join(chance.choices("abcdéf ", k=CHARACTERS))
+    assert ours(text, "a") == python("letters", text, "a") == text.count("a")
+    peer = "our Python backend"
+    return [
+        ratio(
+            f"one letter in a text of {CHARACTERS:.0e} characters",
+            partial(ours, text, "a"),
+            partial(python, "letters", text, "a"),
+            peer_name=peer,
+            at_most=0.05,
+            rounds=5,
+        ),
+        ratio(
+            "  the same in new texts",
+            lambda: ours(text[1:], "a"),
+            lambda: python("letters", text[1:], "a"),
+            peer_name=peer,
+            at_most=0.05,
+            rounds=5,
         ),
     ]
 

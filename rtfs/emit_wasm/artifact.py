@@ -18,13 +18,13 @@ from rtfs.emit_wasm.refusal import Refusal
 from rtfs.errors import Span
 
 #: version of the meaning of the two sections, and of how values are handed over
-VERSION: Final = 1
+VERSION: Final = 2
 #: parameters that an exported function may have
 MOST_PARAMETERS: Final = 64
 #: bytes that a module may have: compiling one is not bounded otherwise
 MOST_BYTES: Final = 4 << 20
 #: kinds of parameters, and of results, of exported functions
-PARAMETERS: Final = frozenset({Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.INTS, Kind.FLOATS})
+PARAMETERS: Final = frozenset({Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.INTS, Kind.FLOATS, Kind.STRING})
 RESULTS: Final = PARAMETERS | {Kind.NIL, Kind.QUOTIENT}
 FUNCTIONS_SECTION: Final = "rtfs.functions"
 SITES_SECTION: Final = "rtfs.sites"

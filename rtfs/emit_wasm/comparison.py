@@ -27,16 +27,26 @@ _OPPOSITE: Final = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "not=", "no
 _EQUALITIES: Final = frozenset(("=", "not=", "!="))
 
 
-def _numbers(name: str, result: Kind = Kind.BOOL) -> Typing:
+def _numbers(name: str) -> Typing:
     def kind(kinds: Sequence[Kind]) -> Kind:
         require(kinds, NUMBERS, name)
-        return result
+        return Kind.BOOL
+
+    return kind
+
+
+def _ordered(name: str) -> Typing:
+    """Of numbers, or of strings."""
+
+    def kind(kinds: Sequence[Kind]) -> Kind:
+        require(kinds, frozenset({Kind.STRING}) if kinds[0] is Kind.STRING else NUMBERS, name)
+        return Kind.BOOL
 
     return kind
 
 
 def _register_order(name: str) -> None:
-    @operation(name, least=2, most=None, kind=_numbers(name))
+    @operation(name, least=2, most=None, kind=_ordered(name))
     def emit(e: Emitter, args: Sequence[ir.Node]) -> Range:
         if len(args) == 2:
             _compare(e, name, args[0], args[1])
@@ -60,6 +70,10 @@ def _compare(e: Emitter, name: str, a: ir.Node, b: ir.Node) -> None:
         e.value(a)
         e.value(b)
         e.body.op(whole)
+    elif e.kind(a) is Kind.STRING:
+        e.value(a)
+        e.value(b)
+        _compare_texts(e, name)
     else:
         e.as_exact_float(a)
         e.as_exact_float(b)
@@ -68,6 +82,11 @@ def _compare(e: Emitter, name: str, a: ir.Node, b: ir.Node) -> None:
 
 def _compare_locals(e: Emitter, name: str, kinds: Sequence[Kind], locals_: Sequence[int]) -> None:
     whole, broken = _ORDER[name]
+    if kinds[0] is Kind.STRING:
+        for local in locals_:
+            e.get(local)
+        _compare_texts(e, name)
+        return
     integers = all(kind is Kind.INT for kind in kinds)
     for kind, local in zip(kinds, locals_, strict=True):
         if kind is Kind.INT and not integers:
@@ -78,11 +97,19 @@ def _compare_locals(e: Emitter, name: str, kinds: Sequence[Kind], locals_: Seque
     e.body.op(whole if integers else broken)
 
 
+def _compare_texts(e: Emitter, name: str) -> None:
+    """Of two strings on the stack make whether they are in this order."""
+    e.call_library("text-compare")
+    e.body.op(op.I64_EXTEND_I32_S)
+    e.body.i64(0)
+    e.body.op(_ORDER[name][0])
+
+
 # ---------------------------------------------------------------- equality
 
 
 def _any_kinds(kinds: Sequence[Kind]) -> Kind:
-    scalars = frozenset({Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.NIL, Kind.QUOTIENT})
+    scalars = frozenset({Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.NIL, Kind.QUOTIENT, Kind.STRING})
     require(kinds, scalars, "=")
     return Kind.BOOL
 
@@ -116,6 +143,8 @@ def emit_equal(e: Emitter, a: ir.Node, b: ir.Node) -> None:
             e.body.op(op.F64_EQ)
         case (Kind.QUOTIENT, Kind.FLOAT) | (Kind.FLOAT, Kind.QUOTIENT):
             _quotient_and_float(e, a, b)
+        case (Kind.STRING, Kind.STRING):
+            _equal_texts(e, a, b)
         case _:
             for node in (a, b):
                 e.value(node)
@@ -127,6 +156,28 @@ def _both(e: Emitter, a: ir.Node, b: ir.Node, opcode: int) -> None:
     e.value(a)
     e.value(b)
     e.body.op(opcode)
+
+
+def _equal_texts(e: Emitter, a: ir.Node, b: ir.Node) -> None:
+    """Strings of less than two characters are equal only if they are the same i32."""
+    if any(isinstance(node, ir.Constant) and len(node.value) < 2 for node in (a, b)):
+        _both(e, a, b, op.I32_EQ)
+        return
+    first, _ = e.operand(a)
+    second, _ = e.operand(b)
+    e.get(first)
+    e.get(second)
+    e.body.op(op.I32_OR)
+    e.body.i32(0)
+    e.body.op(op.I32_LT_S)
+    with e.block(op.IF, Kind.BOOL.held):  # one of them is a single character
+        e.get(first)
+        e.get(second)
+        e.body.op(op.I32_EQ)
+        e.orelse()
+        e.get(first)
+        e.get(second)
+        e.call_library("text-equal")
 
 
 def _quotient_and_float(e: Emitter, a: ir.Node, b: ir.Node) -> None:

@@ -20,22 +20,20 @@ from rtfs.emit_wasm.artifact import (
     WasmFunction,
     functions_section,
 )
-from rtfs.emit_wasm.binary import Function, Module, Signature, custom
+from rtfs.emit_wasm.binary import PAGE_BYTES, Function, Module, Signature, custom
 from rtfs.emit_wasm.calls import loops
 from rtfs.emit_wasm.emitter import Emitter
 from rtfs.emit_wasm.inference import World
 from rtfs.emit_wasm.instances import Instance, Key
-from rtfs.emit_wasm.kinds import Kind, declared_kinds
+from rtfs.emit_wasm.kinds import IN_MEMORY, Kind, declared_kinds
 from rtfs.emit_wasm.library import Library
 from rtfs.emit_wasm.names import Names, defined
 from rtfs.emit_wasm.refusal import Refusal, Refused
-from rtfs.emit_wasm.vectors import FIRST_ADDRESS
 from rtfs.run import deep_recursion
 from rtfs.types.parser import type_text
 
 #: nesting of nodes that compilation can follow
 DEPTH: Final = 100_000
-_VECTORS: Final = frozenset({Kind.INTS, Kind.FLOATS})
 #: choices of kinds that are tried for the parameters of one function
 _MOST_TRIES: Final = 8
 
@@ -143,10 +141,11 @@ class _Compiler:
         emitted = [self._function(each, numbers, library, exports.get(each.key), copying) for each in instances]
         functions = tuple(self._described(title, instance) for title, instance in roots.items())
         in_memory = library.uses("allocate") or any(_in_memory(each) for each in instances)
+        data = library.texts.data() if in_memory else b""
         module = Module(
             functions=[*emitted, *library.functions],
-            pages=1 if in_memory else None,
-            data=FIRST_ADDRESS.to_bytes(4, "little") if in_memory else b"",
+            pages=-(-len(data) // PAGE_BYTES) if in_memory else None,
+            data=data,
         )
         encoded, starts = module.encode()
         sites = [
@@ -203,8 +202,8 @@ class _Compiler:
 
 
 def _in_memory(instance: Instance) -> bool:
-    """Whether an instance handles vectors."""
-    return not _VECTORS.isdisjoint((*instance.kinds.values(), *(kind for _, kind in instance.parameters)))
+    """Whether an instance handles vectors or strings."""
+    return not IN_MEMORY.isdisjoint((*instance.kinds.values(), *(kind for _, kind in instance.parameters)))
 
 
 def _choices(param: ir.Param, seen: Kind | None) -> Sequence[Kind]:
@@ -213,7 +212,7 @@ def _choices(param: ir.Param, seen: Kind | None) -> Sequence[Kind]:
         return (seen,)
     if not found:
         assert param.type is not None
-        reason = "parameters may be int, float, bool, or vectors of numbers"
+        reason = "parameters may be int, float, bool, string, or vectors of numbers"
         raise Refused(f"the type `{type_text(param.type)}` of parameter `{param.local.name}`", reason)
     return found
 

@@ -31,6 +31,8 @@ def emit_constant(e: Emitter, value: Value) -> Range:
         e.body.f64(value)
     elif kind is bool or value is None:
         e.body.i32(1 if value else 0)
+    elif kind is str:
+        e.body.i32(e.library.texts.held(value))
     else:
         emit_constant_vector(e, value)
     return FULL

@@ -192,11 +192,11 @@ for _name, _members in {
     "bool?": {Kind.BOOL},
     "boolean?": {Kind.BOOL},
     "nil?": {Kind.NIL},
+    "string?": {Kind.STRING},
+    "string-p": {Kind.STRING},
     "vector?": {Kind.INTS, Kind.FLOATS},
     "coll?": {Kind.INTS, Kind.FLOATS},
-    **dict.fromkeys(
-        ("string?", "string-p", "keyword?", "symbol?", "map?", "list?", "set?", "error?"), frozenset[Kind]()
-    ),
+    **dict.fromkeys(("keyword?", "symbol?", "map?", "list?", "set?", "error?"), frozenset[Kind]()),
 }.items():
     _register_kind(_name, frozenset(_members))
 

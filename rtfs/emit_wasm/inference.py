@@ -14,7 +14,7 @@ from typing import Any, Final
 from rtfs import ir
 from rtfs.emit_wasm import operation_table  # noqa: F401 - fills the table
 from rtfs.emit_wasm.instances import Instance, Key
-from rtfs.emit_wasm.kinds import Kind, belongs
+from rtfs.emit_wasm.kinds import VECTORS, Kind, belongs
 from rtfs.emit_wasm.names import Names
 from rtfs.emit_wasm.operations import OPERATIONS
 from rtfs.emit_wasm.refusal import Refused
@@ -27,7 +27,7 @@ from rtfs.values import Value, Vector, type_name
 #: instances that one unit may have
 MOST_INSTANCES: Final = 500
 
-_KIND_OF: Final = {int: Kind.INT, float: Kind.FLOAT, bool: Kind.BOOL, type(None): Kind.NIL}
+_KIND_OF: Final = {int: Kind.INT, float: Kind.FLOAT, bool: Kind.BOOL, type(None): Kind.NIL, str: Kind.STRING}
 #: how the language calls what a node stands for
 _CONSTRUCTS: Final[dict[type, str]] = {
     ir.For: "`for`",
@@ -245,7 +245,8 @@ def kind_of(value: Value) -> Kind:
         return vector_of([kind_of(item) for item in value])
     if found is None:
         raise Refused(
-            f"a {type_name(value)}", "wasm functions work on ints, floats, booleans and vectors of numbers"
+            f"a {type_name(value)}",
+            "wasm functions work on ints, floats, booleans, strings and vectors of numbers",
         )
     return found
 
@@ -357,6 +358,8 @@ def _apply(i: Inference, node: ir.Apply) -> Kind:
 def _primitive(i: Inference, node: ir.Primitive) -> Kind:
     kinds = [i.infer(arg) for arg in node.args]
     match node.name:
+        case "equal" if set(kinds) <= set(VECTORS.values()):
+            raise Refused("equality", "vectors are not compared in wasm")
         case "equal":
             return Kind.BOOL
         case "no-match":

@@ -25,17 +25,18 @@ class Kind(Enum):
     QUOTIENT = "a quotient, which is an int or a float"
     INTS = "a vector of ints"
     FLOATS = "a vector of floats"
+    STRING = "string"
     #: no value: the expression goes elsewhere, or is a call of which nothing is known yet
     NEVER = "never"
 
     @property
     def held(self) -> ValType:
-        """The wasm type of a value of this kind; of a vector, that of its address."""
+        """The wasm type of a value of this kind; of a vector, that of its address; of a string see `texts`."""
         return _HELD[self]
 
     @property
     def item(self) -> Kind:
-        """The kind of a vector's items."""
+        """The kind of a vector's items, or of a string's characters."""
         return _ITEMS[self]
 
 
@@ -47,10 +48,14 @@ _HELD: Final = {
     Kind.QUOTIENT: ValType.F64,
     Kind.INTS: ValType.I32,
     Kind.FLOATS: ValType.I32,
+    Kind.STRING: ValType.I32,
     Kind.NEVER: ValType.I32,
 }
-_ITEMS: Final = {Kind.INTS: Kind.INT, Kind.FLOATS: Kind.FLOAT}
+_ITEMS: Final = {Kind.INTS: Kind.INT, Kind.FLOATS: Kind.FLOAT, Kind.STRING: Kind.STRING}
 VECTORS: Final = {Kind.INT: Kind.INTS, Kind.FLOAT: Kind.FLOATS}
+
+#: what lies in linear memory
+IN_MEMORY: Final = frozenset({Kind.INTS, Kind.FLOATS, Kind.STRING})
 
 NUMBERS: Final = frozenset({Kind.INT, Kind.FLOAT, Kind.QUOTIENT})
 
@@ -59,6 +64,7 @@ _PRIMITIVES: Final[dict[str, frozenset[Kind]]] = {
     "float": NUMBERS,  # an integer passes where a float is expected, unchanged
     "number": NUMBERS,
     "bool": frozenset({Kind.BOOL}),
+    "string": frozenset({Kind.STRING}),
     "nil": frozenset({Kind.NIL}),
     "vector": frozenset({Kind.INTS, Kind.FLOATS}),
     "any": frozenset(Kind),
@@ -78,7 +84,7 @@ def belongs(kind: Kind, declared: types.Type) -> bool | None:
             return True if kind is Kind.NIL else belongs(kind, item)
         case types.UnionType(items):
             return _any(belongs(kind, item) for item in items)
-        case types.VectorType(item) if kind in _ITEMS:
+        case types.VectorType(item) if kind in VECTORS.values():
             found = belongs(kind.item, item)
             return True if found else None  # an empty vector belongs to any
         case types.AndType() | types.EnumType() | types.Alias() | types.ArrayType() | types.TupleType():
@@ -108,6 +114,8 @@ def declared_kinds(declared: types.Type | None) -> tuple[Kind, ...]:
             return (Kind.FLOAT,)
         case types.Primitive("bool"):
             return (Kind.BOOL,)
+        case types.Primitive("string"):
+            return (Kind.STRING,)
         case types.VectorType(types.Primitive("int")):
             return (Kind.INTS,)
         case types.VectorType(types.Primitive("float")):

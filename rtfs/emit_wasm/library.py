@@ -7,6 +7,9 @@ from typing import Final
 
 from rtfs.emit_wasm import opcodes as op
 from rtfs.emit_wasm.binary import EMPTY, Body, Function, Signature, ValType
+from rtfs.emit_wasm.text_library import FUNCTIONS as OF_TEXTS
+from rtfs.emit_wasm.text_library import NEEDS, Number
+from rtfs.emit_wasm.texts import Texts
 from rtfs.emit_wasm.vectors import ITEMS
 from rtfs.values import INT_MIN
 
@@ -19,19 +22,22 @@ _MORE_PAGES: Final = 15
 
 
 class Library:
-    """The functions in use. They are numbered from `first` on."""
+    """The functions in use, numbered from `first` on, and the constant strings."""
 
     def __init__(self, first: int) -> None:
         self._first = first
         self._numbers: dict[str, int] = {}
         self.functions: list[Function] = []
+        self.texts = Texts()
 
     def number(self, name: str) -> int:
         """The number of the function `name`."""
         found = self._numbers.get(name)
         if found is None:
+            for needed in NEEDS.get(name, ()):
+                self.number(needed)
             found = self._numbers[name] = self._first + len(self.functions)
-            self.functions.append(FUNCTIONS[name]())
+            self.functions.append(FUNCTIONS[name](self.number))
         return found
 
     def uses(self, name: str) -> bool:
@@ -39,7 +45,7 @@ class Library:
         return name in self._numbers
 
 
-def _multiply() -> Function:
+def _multiply(number: Number) -> Function:
     """The product of two integers. Traps on overflow.
 
     Found by dividing the product again; -1 apart, by which one quotient does not fit.
@@ -67,7 +73,7 @@ def _multiply() -> Function:
     return Function(Signature((_I64, _I64), (_I64,)), body)
 
 
-def _allocate() -> Function:
+def _allocate(number: Number) -> Function:
     """The address of a new vector of so many items. Traps if memory may not grow."""
     body = Body(1)
     address, end = body.local(_I32), body.local(_I32)
@@ -103,4 +109,8 @@ def _allocate() -> Function:
     return Function(Signature((_I32,), (_I32,)), body)
 
 
-FUNCTIONS: Final[dict[str, Callable[[], Function]]] = {"multiply": _multiply, "allocate": _allocate}
+FUNCTIONS: Final[dict[str, Callable[[Number], Function]]] = {
+    "multiply": _multiply,
+    "allocate": _allocate,
+    **OF_TEXTS,
+}

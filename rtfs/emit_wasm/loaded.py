@@ -11,7 +11,7 @@ from rtfs import errors
 from rtfs.emit_wasm.artifact import MOST_BYTES, MOST_PARAMETERS, PARAMETERS, RESULTS, WasmFunction
 from rtfs.emit_wasm.binary import PAGE_BYTES, foreign_section
 from rtfs.emit_wasm.engine import MEMORY_BYTES, Engine, Look, pointer_of
-from rtfs.emit_wasm.kinds import Kind
+from rtfs.emit_wasm.kinds import IN_MEMORY
 from rtfs.emit_wasm.marshal import WORDS
 from rtfs.emit_wasm.memory import Memory
 from rtfs.emit_wasm.native import machine_code
@@ -94,7 +94,7 @@ class LoadedModule:
             self.compiled = machine_code(engine_, module, fuel is not None)
         except wasmtime.WasmtimeError as error:
             raise ValueError(f"the module is malformed: {error}") from None
-        #: whether its functions handle vectors
+        #: whether its functions handle vectors or strings
         self.has_memory = any(export.name == "memory" for export in self.compiled.exports)
         try:
             self._check()
@@ -132,8 +132,8 @@ class LoadedModule:
             ):
                 raise ValueError(f"the module does not export the function `{each.name}` that it describes")
         kinds = {kind for each in self.functions for kind in (*each.params, each.result)}
-        if kinds & {Kind.INTS, Kind.FLOATS} and not self.has_memory:
-            raise ValueError("the module describes functions of vectors, and exports no memory")
+        if kinds & IN_MEMORY and not self.has_memory:
+            raise ValueError("the module describes functions of vectors or strings, and exports no memory")
 
     def close(self) -> None:
         """Free what wasmtime keeps for it; it cannot be called any more."""

@@ -23,6 +23,7 @@ _TESTS: Final = {
     Kind.BOOL: "type({0}) is bool",
     Kind.INTS: "type({0}) is Vector",
     Kind.FLOATS: "type({0}) is Vector",
+    Kind.STRING: "type({0}) is str",
 }
 _STORES: Final = {
     Kind.INT: "slot.ints[{1}] = {0}",
@@ -30,6 +31,7 @@ _STORES: Final = {
     Kind.BOOL: "slot.ints[{1}] = {0}",
     Kind.INTS: "slot.ints[{1}] = next(addresses)",
     Kind.FLOATS: "slot.ints[{1}] = next(addresses)",
+    Kind.STRING: "slot.ints[{1}] = next(addresses)",
 }
 _RESULTS: Final = {
     Kind.INT: "slot.ints[0]",
@@ -39,9 +41,10 @@ _RESULTS: Final = {
     Kind.QUOTIENT: "quotient(slot.floats[0])",
     Kind.INTS: "slot.memory.vector(slot.ints[0], 'q')",
     Kind.FLOATS: "slot.memory.vector(slot.ints[0], 'd')",
+    Kind.STRING: "slot.memory.text(slot.ints[0])",
 }
-#: the array type codes of vectors' items
-_CODES: Final = {Kind.INTS: "q", Kind.FLOATS: "d"}
+#: the array type codes of vectors' items, and what stands for strings
+_CODES: Final = {Kind.INTS: "q", Kind.FLOATS: "d", Kind.STRING: "s"}
 _TEMPLATE: Final = """
 def wasm({params}):
     if guarded.on and {tests} and fits():
@@ -75,7 +78,7 @@ def wrapper(guarded: Guarded) -> FunctionType:
     function, module = guarded.function, guarded.module
     code = _code(function.params, function.result, module.has_memory)
     names: dict[str, Any] = {
-        "__builtins__": {"type": type, "int": int, "float": float, "bool": bool, "next": next},
+        "__builtins__": {"type": type, "int": int, "float": float, "bool": bool, "str": str, "next": next},
         "guarded": guarded,
         "fits": guarded.fits,
         "take": module.take,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rtfs.emit_wasm import arithmetic, comparison, conversion, division, sequences
+from rtfs.emit_wasm import arithmetic, comparison, conversion, division, items, sequences, strings
 
-__all__ = ["arithmetic", "comparison", "conversion", "division", "sequences"]
+__all__ = ["arithmetic", "comparison", "conversion", "division", "items", "sequences", "strings"]

@@ -10,18 +10,18 @@ from rtfs import ir
 from rtfs.emit_wasm import opcodes as op
 from rtfs.emit_wasm.binary import ValType
 from rtfs.emit_wasm.emitter import Emitter
-from rtfs.emit_wasm.kinds import Kind
+from rtfs.emit_wasm.given import emit_given, infer_given
+from rtfs.emit_wasm.kinds import IN_MEMORY, Kind
 from rtfs.emit_wasm.operations import require
 from rtfs.emit_wasm.ranges import FULL, Range
 from rtfs.emit_wasm.refusal import Refused
-from rtfs.emit_wasm.sources import constant_step, emit_given, infer_given, source_of
+from rtfs.emit_wasm.sources import constant_step, source_of
 from rtfs.emit_wasm.vectors import advance, allocate, set_length, store, vector_of
 
 if TYPE_CHECKING:
     from rtfs.emit_wasm.inference import Inference
 
 _ADDRESS: Final = ValType.I32
-_VECTORS: Final = frozenset({Kind.INTS, Kind.FLOATS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ def _arguments(node: ir.Apply, name: str, least: int, most: int | None) -> None:
 
 
 def _items(i: Inference, nodes: Sequence[ir.Node], name: str) -> list[Kind] | None:
-    """The kinds of the items of vectors; None if one of them never comes."""
+    """The kinds of the items of vectors or strings; None if one of them never comes."""
     kinds = [i.infer(node) for node in nodes]
     if Kind.NEVER in kinds:
         return None
-    require(kinds, _VECTORS, name)
+    require(kinds, IN_MEMORY, name)
     return [kind.item for kind in kinds]
 
 

@@ -1,4 +1,4 @@
-"""Sources: what gives items one after another, and the functions that are called with them.
+"""Sources: what gives items one after another.
 
 `map` of a `filter` of a `range` is one loop. That items are then handled in another order than in Python, one
 after the other through all functions, cannot be seen: functions are pure, and what wasm cannot do is done again
@@ -9,95 +9,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rtfs import ir
 from rtfs.emit_wasm import opcodes as op
 from rtfs.emit_wasm.binary import ValType
 from rtfs.emit_wasm.emitter import EXACT, Emitter
+from rtfs.emit_wasm.given import emit_given, given_kind
 from rtfs.emit_wasm.kinds import Kind
-from rtfs.emit_wasm.names import below
-from rtfs.emit_wasm.operations import OPERATIONS
 from rtfs.emit_wasm.refusal import Refused
+from rtfs.emit_wasm.strings import text_at, text_length
 from rtfs.emit_wasm.vectors import advance, bounds, length, load, small_length
-
-if TYPE_CHECKING:
-    from rtfs.emit_wasm.inference import Inference
 
 _ADDRESS: Final = ValType.I32
 
 #: does something with the item in a local
 type Use = Callable[[int], None]
-
-
-# ---------------------------------------------------------------- functions that are given
-
-
-def _is_inline(node: ir.Node, count: int) -> bool:
-    """Whether a function that stands where it is called becomes a part of its caller."""
-    return (
-        isinstance(node, ir.Lambda)
-        and node.self_local is None
-        and node.hint is None
-        and len(node.arities) == 1
-        and node.arities[0].rest is None
-        and len(node.arities[0].params) == count
-        and not _recurs(node.arities[0])
-    )
-
-
-def _recurs(arity: ir.Arity) -> bool:
-    return any(isinstance(each, ir.Recur) and each.label == arity.label for each in below(arity.body))
-
-
-def infer_given(i: Inference, fn: ir.Node, kinds: Sequence[Kind]) -> Kind:
-    """What the function `fn` gives for arguments of these kinds."""
-    if isinstance(fn, ir.BuiltinRef):
-        found = OPERATIONS.get(fn.name)
-        if found is None:
-            raise Refused(f"`{fn.name}`", "this builtin has no wasm form", fn.span)
-        if len(kinds) < found.least or (found.most is not None and len(kinds) > found.most):
-            raise Refused(f"`{fn.name}`", f"it does not take {len(kinds)} arguments", fn.span)
-        return found.kind(kinds)
-    if not _is_inline(fn, len(kinds)):
-        return i.call(fn, fn, kinds)
-    assert isinstance(fn, ir.Lambda)
-    arity = fn.arities[0]
-    for param, kind in zip(arity.params, kinds, strict=True):
-        i.check(kind, param.type, f"parameter `{param.local.name}`")
-        i.locals[param.local.id] = kind
-    result = i.infer(arity.body)
-    i.check(result, arity.returns, "the result")
-    return result
-
-
-def emit_given(e: Emitter, fn: ir.Node, arguments: Sequence[tuple[int, Kind]]) -> None:
-    """Push what the function `fn` gives for the values in these locals."""
-    if isinstance(fn, ir.BuiltinRef):
-        OPERATIONS[fn.name].emit(e, [e.stand_in(*argument) for argument in arguments])
-    elif _is_inline(fn, len(arguments)):
-        assert isinstance(fn, ir.Lambda)
-        for param, (local, _) in zip(fn.arities[0].params, arguments, strict=True):
-            e.variables[param.local.id] = local
-        e.value(fn.arities[0].body)
-    else:
-        from rtfs.emit_wasm.calls import enter
-
-        for local, _ in arguments:
-            e.get(local)
-        enter(e, e.instance.calls[id(fn)])
-
-
-def _given_kind(e: Emitter, fn: ir.Node, kinds: Sequence[Kind]) -> Kind:
-    if isinstance(fn, ir.BuiltinRef):
-        return OPERATIONS[fn.name].kind(kinds)
-    if _is_inline(fn, len(kinds)):
-        assert isinstance(fn, ir.Lambda)
-        return e.kind(fn.arities[0].body)
-    return e.instances[e.instance.calls[id(fn)]].result
-
-
-# ---------------------------------------------------------------- sources
 
 
 class Source(ABC):
@@ -115,7 +42,7 @@ class Source(ABC):
 
 
 class _Vector(Source):
-    """The items of vectors, side by side, until the shortest ends."""
+    """The items of vectors and strings, side by side, until the shortest ends."""
 
     def __init__(self, e: Emitter, nodes: Sequence[ir.Node]) -> None:
         self._nodes = nodes
@@ -125,45 +52,64 @@ class _Vector(Source):
     def prepare(self, e: Emitter) -> int:
         self._vectors = [e.operand(node)[0] for node in self._nodes]
         count = e.temporary(_ADDRESS)
-        length(e, self._vectors[0])
+        self._length(e, 0)
         e.set(count)
-        for vector in self._vectors[1:]:
+        for index in range(1, len(self._vectors)):
             e.get(count)
-            length(e, vector)
+            self._length(e, index)
             e.get(count)
-            length(e, vector)
+            self._length(e, index)
             e.body.op(op.I32_LT_U, op.SELECT)
             e.set(count)
         self._count = count
         return count
+
+    def _length(self, e: Emitter, index: int) -> None:
+        (text_length if self.items[index] is Kind.STRING else length)(e, self._vectors[index])
 
     def run(self, e: Emitter, use: Use) -> None:
         self.run_all(e, lambda locals_: use(locals_[0]))
 
     def run_all(self, e: Emitter, use: Callable[[list[int]], None]) -> None:
         """The loop, with an item of each vector."""
-        end = e.temporary(_ADDRESS)
-        at = [e.temporary(_ADDRESS) for _ in self._vectors]
+        unused, left = e.temporary(_ADDRESS), e.temporary(_ADDRESS)
+        places = [e.temporary(ValType.I64 if item is Kind.STRING else _ADDRESS) for item in self.items]
         found = [e.temporary(item.held) for item in self.items]
-        for vector, address in zip(self._vectors, at, strict=True):
-            bounds(e, vector, address, end)
-        e.get(at[0])
+        for vector, place, item in zip(self._vectors, places, self.items, strict=True):
+            if item is Kind.STRING:
+                e.body.i64(0)
+                e.set(place)
+            else:
+                bounds(e, vector, place, unused)
         e.get(self._count)
-        e.body.i32(3)
-        e.body.op(op.I32_SHL, op.I32_ADD)
-        e.set(end)
+        e.set(left)
         with e.block(op.BLOCK) as out, e.block(op.LOOP) as again:
-            e.get(at[0])
-            e.get(end)
-            e.body.op(op.I32_EQ)
+            e.get(left)
+            e.body.op(op.I32_EQZ)
             e.branch(out, op.BR_IF)
-            for address, local, item in zip(at, found, self.items, strict=True):
-                e.get(address)
-                load(e, item, 0)
+            e.get(left)
+            e.body.i32(1)
+            e.body.op(op.I32_SUB)
+            e.set(left)
+            for index, local in enumerate(found):
+                self._take(e, index, places[index])
                 e.set(local)
-                advance(e, address)
             use(found)
             e.branch(again)
+
+    def _take(self, e: Emitter, index: int, place: int) -> None:
+        """Push the item that is next in the vector or string with this index."""
+        item = self.items[index]
+        if item is not Kind.STRING:
+            e.get(place)
+            load(e, item, 0)
+            advance(e, place)
+            return
+        text_at(e, self._vectors[index], place)
+        e.get(place)
+        e.body.i64(1)
+        e.body.op(op.I64_ADD)
+        e.set(place)
 
 
 class _Range(Source):
@@ -235,7 +181,7 @@ class _Map(Source):
         self._rows = _Vector(e, colls) if len(colls) > 1 else None
         self._inner = self._rows or source_of(e, colls[0])
         self._kinds = self._rows.items if self._rows else [self._inner.item]
-        self.item = _given_kind(e, self._fn, self._kinds)
+        self.item = given_kind(e, self._fn, self._kinds)
 
     def prepare(self, e: Emitter) -> int:
         return self._inner.prepare(e)
@@ -270,7 +216,7 @@ class _Filter(Source):
     def run(self, e: Emitter, use: Use) -> None:
         def kept(local: int) -> None:
             emit_given(e, self._fn, [(local, self.item)])
-            e.truth(_given_kind(e, self._fn, [self.item]))
+            e.truth(given_kind(e, self._fn, [self.item]))
             if not self._wanted:
                 e.body.op(op.I32_EQZ)
             with e.block(op.IF):

@@ -1,8 +1,8 @@
 """Vectors of numbers in linear memory.
 
 A vector is the address of its length, an i32, with 8 bytes for each item from the next multiple of 8 on.
-Nothing is freed: what lies behind the vectors that a call was given is free again at the next call. The address
-at which free memory begins stands at address 0.
+Nothing is freed: what lies behind the vectors and strings that a call was given is free again at the next call.
+The address at which free memory begins stands at address 0.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from rtfs.emit_wasm import opcodes as op
 from rtfs.emit_wasm.binary import ValType
 from rtfs.emit_wasm.emitter import Emitter, emits
 from rtfs.emit_wasm.kinds import VECTORS, Kind
-from rtfs.emit_wasm.operations import Typing, operation, require
+from rtfs.emit_wasm.operations import operation, require
 from rtfs.emit_wasm.ranges import FULL, Range
 from rtfs.emit_wasm.refusal import Refused
 from rtfs.values import Value
 
 #: a constant vector with more items is noted as one that is made anew each time
 _FEW: Final = 16
-#: where vectors begin, and how far behind its address a vector's items do, bytes
-FIRST_ADDRESS: Final = 16
+#: how far behind its address a vector's items begin, bytes
 ITEMS: Final = 8
 #: items of one vector
 MOST_ITEMS: Final = 1 << 27
 _ADDRESS: Final = ValType.I32
 _VECTORS: Final = frozenset({Kind.INTS, Kind.FLOATS})
-_OUTSIDE: Final = "an index out of bounds"
+OUTSIDE: Final = "an index out of bounds"
 
 
 # ---------------------------------------------------------------- memory
@@ -139,101 +138,23 @@ def vector_of(kinds: Sequence[Kind]) -> Kind:
     return VECTORS[kind]
 
 
-# ---------------------------------------------------------------- looking at vectors
+# ---------------------------------------------------------------- changing vectors
 
 
-def _vector_first(name: str, result: Kind | None) -> Typing:
-    def kind(kinds: Sequence[Kind]) -> Kind:
-        require(kinds[:1], _VECTORS, name)
-        require(kinds[1:2], frozenset({Kind.INT}), name)
-        item = kinds[0].item
-        if len(kinds) > 2:
-            require(kinds[2:], frozenset({item}), name)
-        return result or item
-
-    return kind
-
-
-@operation("count", "length", least=1, kind=_vector_first("count", Kind.INT))
-def _count(e: Emitter, args: Sequence[ir.Node]) -> Range:
-    e.value(args[0])
-    e.body.memory(op.I32_LOAD, 2, 0)
-    e.body.op(op.I64_EXTEND_I32_U)
-    return 0, MOST_ITEMS
-
-
-@operation("empty?", least=1, kind=_vector_first("empty?", Kind.BOOL))
-def _empty(e: Emitter, args: Sequence[ir.Node]) -> Range:
-    e.value(args[0])
-    e.body.memory(op.I32_LOAD, 2, 0)
-    e.body.op(op.I32_EQZ)
-    return FULL
-
-
-@operation("nth", "get", least=2, most=3, kind=_vector_first("nth", None))
-def _nth(e: Emitter, args: Sequence[ir.Node]) -> Range:
-    """Beyond the bounds the default, or Python decides."""
-    item = e.kind(args[0]).item
-    vector, _ = e.operand(args[0])
-    index, known = e.operand(args[1])
-    default = e.operand(args[2])[0] if len(args) > 2 else None
-    del known
-    _outside(e, vector, index)
-    if default is None:
-        e.trap_if(_OUTSIDE)
-        _address(e, vector, index)
-        load(e, item)
-        return FULL
-    with e.block(op.IF, item.held):
-        e.get(default)
-        e.orelse()
-        _address(e, vector, index)
-        load(e, item)
-    return FULL
-
-
-def _outside(e: Emitter, vector: int, index: int) -> None:
+def outside(e: Emitter, vector: int, index: int) -> None:
     """Push whether an index is out of bounds; negative ones are very large here."""
     e.get(index)
     length(e, vector)
     e.body.op(op.I64_EXTEND_I32_U, op.I64_GE_U)
 
 
-def _address(e: Emitter, vector: int, index: int) -> None:
+def item_address(e: Emitter, vector: int, index: int) -> None:
     """Push an address; the item is `ITEMS` behind it."""
     e.get(vector)
     e.get(index)
     e.body.op(op.I32_WRAP_I64)
     bytes_of(e)
     e.body.op(op.I32_ADD)
-
-
-@operation("first", least=1, kind=_vector_first("first", None))
-def _first(e: Emitter, args: Sequence[ir.Node]) -> Range:
-    vector, _ = e.operand(args[0])
-    length(e, vector)
-    e.body.op(op.I32_EQZ)
-    e.trap_if("the first item of an empty vector")
-    e.get(vector)
-    load(e, e.kind(args[0]).item)
-    return FULL
-
-
-@operation("last", least=1, kind=_vector_first("last", None))
-def _last(e: Emitter, args: Sequence[ir.Node]) -> Range:
-    vector, _ = e.operand(args[0])
-    length(e, vector)
-    e.body.op(op.I32_EQZ)
-    e.trap_if("the last item of an empty vector")
-    e.get(vector)
-    length(e, vector)
-    bytes_of(e)
-    e.body.op(op.I32_ADD)
-    load(e, e.kind(args[0]).item, 0)
-    return FULL
-
-
-# ---------------------------------------------------------------- changing vectors
 
 
 def _put(kinds: Sequence[Kind]) -> Kind:
@@ -250,10 +171,10 @@ def _assoc(e: Emitter, args: Sequence[ir.Node]) -> Range:
     vector, _ = e.operand(args[0])
     index, _ = e.operand(args[1])
     value, _ = e.operand(args[2])
-    _outside(e, vector, index)
-    e.trap_if(_OUTSIDE)
+    outside(e, vector, index)
+    e.trap_if(OUTSIDE)
     made = vector if id(args) in e.in_place else copied(e, vector)
-    _address(e, made, index)
+    item_address(e, made, index)
     e.get(value)
     store(e, item)
     e.get(made)

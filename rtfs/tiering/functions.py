@@ -94,7 +94,7 @@ class Function:
         self.failures = 0
         self._probes: list[float] = []
         self._kinds: list[tuple[type, ...]] = []
-        #: it is compiled for vectors, which are copied over the border
+        #: it is compiled for vectors or strings, which are copied over the border
         self.takes_vectors = False
         # of wasm: calls and seconds, in all and since the last comparison; when the next one is due
         self.wasm_s = 0.0
@@ -147,7 +147,7 @@ class Function:
             self.stop()
             return False
         self.artifact = artifact
-        self.takes_vectors = seen is not None and not {Ints, Floats}.isdisjoint(seen)
+        self.takes_vectors = seen is not None and not {Ints, Floats, str}.isdisjoint(seen)
         self.wasm_s = self.compare_s = 0.0
         self._compare()
         self.state = State.ON

@@ -2,7 +2,7 @@
 
 All of them end. Most of what wasm must do as Python does turns up: overflow, division by zero, NaN, -0.0, sums
 of integers and floats, quotients that are integers or not, loops, recursion, closures, `match`, short circuits,
-vectors that loops change.
+vectors that loops change, and strings of all sorts of characters.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ HARD_FLOATS = [
     "-0.0", "##Inf", "##-Inf", "##NaN", "1.0e308", "-1.0e300", "5.0e-324", "9007199254740992.0",
     "4503599627370497.5", "9223372036854775808.0", "-9223372036854775808.0", "1.0e18", "9223372036854774784.0",
 ]  # fmt: skip
+#: characters of one, two and four bytes, and no character twice as often as it should
+TEXTS = ["", "a", "b", "ab", "ba", "aba", "é", "né", "\U0001f600", "a\U0001f600", "z z", "banana", "-1", "true"]
+#: of arguments only: surrogates, and the ends of what is a code point
+HARD_TEXTS = ["\ud83d", "\ud83d\ude00", "\x00", "\uffff", "\U0010ffff", "ab" * 50, "\U0001f600" * 3 + "b"]
 #: kinds of vectors, and of their items
 ITEMS = {"ints": "int", "floats": "float"}
 TYPES = {"ints": "[:vector :int]", "floats": "[:vector :float]"}
@@ -39,9 +43,10 @@ class Program:
 
 
 class Maker:
-    def __init__(self, seed: int, vectors: float = 0.0) -> None:
-        """`vectors`: how often a value is a vector."""
+    def __init__(self, seed: int, vectors: float = 0.0, strings: float = 0.0) -> None:
+        """`vectors`, `strings`: how often a value is a vector, or a string."""
         self.vectors = vectors
+        self.strings = strings
         self.chance = random.Random(seed)
         self.functions: list[Function] = []
         self.serial = 0
@@ -61,6 +66,8 @@ class Maker:
             return f"[{' '.join(self.literal(ITEMS[kind]) for _ in range(self.chance.randrange(1, 4)))}]"
         if kind == "float":
             return self.chance.choice(HARD_FLOATS if hard else FLOATS)
+        if kind == "string":
+            return f'"{self.chance.choice(TEXTS)}"'
         return self.pick("true", "false")
 
     def value(self, kind: str, depth: int, scope: dict[str, str]) -> str:
@@ -89,6 +96,11 @@ class Maker:
         return f"(cond {' '.join(tests)} :else {self.value(kind, depth, scope)})"
 
     def form_case(self, kind: str, depth: int, scope: dict[str, str]) -> str:
+        if self.has_strings():
+            on, texts = self.value("string", depth, scope), self.chance.sample(TEXTS, 3)
+            cases = f'"{texts[0]}" {self.value(kind, depth, scope)} '
+            cases += f'("{texts[1]}" "{texts[2]}") {self.value(kind, depth, scope)}'
+            return f"(case {on} {cases} {self.value(kind, depth, scope)})"
         on = self.value("int", depth, scope)
         cases = f"1 {self.value(kind, depth, scope)} (2 3) {self.value(kind, depth, scope)}"
         return f"(case {on} {cases} {self.value(kind, depth, scope)})"
@@ -119,6 +131,7 @@ class Maker:
 
     def form_match(self, kind: str, depth: int, scope: dict[str, str]) -> str:
         on, name = self.pick("int", "float", "bool"), self.name()
+        on = "string" if self.has_strings() else on
         inner = {**scope, name: on}
         clauses = [f"{self.literal(on)} {self.value(kind, depth, scope)}"]
         guard = self.value("bool", depth, inner)
@@ -153,7 +166,13 @@ class Maker:
             f"(let [{function} (fn [{turn} {total}] {body})] ({function} {self.chance.randrange(4)} {first}))"
         )
 
+    def has_strings(self) -> bool:
+        """Whether it is a string's turn. Programs without strings stay the same."""
+        return self.strings > 0 and self.chance.random() < self.strings
+
     def kind(self) -> str:
+        if self.has_strings():
+            return "string"
         if self.chance.random() < self.vectors:
             return self.pick("ints", "ints", "floats")
         return self.pick("int", "int", "float", "bool")
@@ -176,6 +195,9 @@ class Maker:
 
     def vector(self, kind: str, depth: int, scope: dict[str, str]) -> str:
         item = ITEMS[kind]
+        if self.has_strings():
+            fn = self.given(item, ["string"], depth, scope)
+            return f"(map {fn} {self.value('string', depth, scope)})"
         way = self.chance.randrange(9)
         if way == 0:
             return f"[{' '.join(self.value(item, depth, scope) for _ in range(self.chance.randrange(1, 4)))}]"
@@ -254,11 +276,80 @@ class Maker:
         fn = self.given(kind, [kind, ITEMS[its]], depth, scope)
         return f"(reduce {fn} {self.value(kind, depth, scope)} {self.value(its, depth, scope)})"
 
+    # ------------------------------------------------------------ strings
+
+    def string_of(self, depth: int, scope: dict[str, str]) -> str:
+        def a() -> str:
+            return self.value("string", depth, scope)
+
+        def index() -> str:
+            return self.pick("0", "1", "1", "2", "-1", self.value("int", depth, scope))
+
+        way = self.chance.randrange(12)
+        if way < 2:
+            shown = [a(), self.value(self.pick("string", "int", "bool"), depth, scope)]
+            self.chance.shuffle(shown)
+            return f"(str {' '.join(shown)} {self.pick('', a(), 'nil')})"
+        if way == 2:
+            return f"(str {self.value(self.pick('int', 'bool', 'string'), depth, scope)})"
+        if way == 3:
+            return f"(substring {a()} {self.pick('0', '1', index())} {self.pick('1', '2', index())})"
+        if way == 4:
+            return f"(substring {a()} {index()})"
+        if way == 5:
+            return f"(nth {a()} {index()})"
+        if way == 6:
+            return f"(nth {a()} {self.value('int', depth, scope)} {a()})"
+        if way == 7:
+            return f"({self.pick('take', 'drop')} {index()} {a()})"
+        if way == 8:
+            return f"({self.pick('first', 'last', 'last')} {a()})"
+        if way == 9:
+            return f"(rest {a()})"
+        return self.spelled(depth, scope)
+
+    def spelled(self, depth: int, scope: dict[str, str]) -> str:
+        """A loop over the characters of a string that makes another."""
+        text, at, made = self.name(), self.name(), self.name()
+        inner = {**scope, text: "string", at: "int", made: "string"}
+        item = f"(nth {text} {at})"
+        step = self.pick(f"(str {item} {made})", f"(str {made} {self.value('string', depth, inner)})", item)
+        test = self.value("bool", depth, inner)
+        step = self.pick(step, f"(if {test} {step} {made})")
+        return (
+            f"(loop [{text} {self.value('string', depth, scope)} {at} 0 {made} {self.literal('string')}] "
+            f"(if (< {at} (min 6 (count {text}))) (recur {text} (inc {at}) {step}) {made}))"
+        )
+
+    def test_of_strings(self, depth: int, scope: dict[str, str]) -> str:
+        def a() -> str:
+            return self.value("string", depth, scope)
+
+        way = self.chance.randrange(10)
+        if way < 3:
+            return f"({self.pick(*COMPARISONS)} {a()} {a()})"
+        if way < 6:
+            names = ("starts-with?", "ends-with?", "string-contains", "contains?", "string-contains?")
+            return f"({self.pick(*names)} {a()} {a()})"
+        if way == 6:
+            return f"({self.pick('<', '>', '<=', '>=')} {a()} {a()} {a()})"
+        if way == 7:
+            return f"({self.pick('=', 'not=')} {a()} {self.value(self.pick('int', 'bool'), depth, scope)})"
+        if way == 8:
+            return f"({self.pick('string?', 'number?', 'nil?')} {a()})"
+        return f"(empty? {a()})"
+
     # ------------------------------------------------------------ operations
 
     def int_of(self, depth: int, scope: dict[str, str]) -> str:
         def a() -> str:
             return self.value("int", depth, scope)
+
+        if self.has_strings():
+            if self.chance.random() < 0.3:
+                fn = self.given("int", ["int", "string"], depth, scope)
+                return f"(reduce {fn} {a()} {self.value('string', depth, scope)})"
+            return f"({self.pick('count', 'length', 'string-length')} {self.value('string', depth, scope)})"
 
         if self.chance.random() < 1.5 * self.vectors:
             if self.chance.random() < 0.2:
@@ -314,6 +405,8 @@ class Maker:
                 return self.quotient(depth, scope)
             return self.value(self.pick("int", "int", "float"), depth, scope)
 
+        if self.has_strings():
+            return self.test_of_strings(depth, scope)
         way = self.chance.randrange(12)
         if way < 5:
             return f"({self.pick(*COMPARISONS)} {number()} {number()})"
@@ -371,6 +464,8 @@ class Maker:
             return [self.argument(ITEMS[kind]) for _ in range(self.chance.choice((0, 1, 2, 3, 3, 5)))]
         if kind == "bool":
             return self.chance.random() < 0.5
+        if kind == "string":
+            return self.chance.choice(HARD_TEXTS if hard else TEXTS)
         if kind == "int" or self.chance.random() < 0.05:  # an integer passes for a float
             return self.chance.choice(HARD_INTS if hard else [*INTS, self.chance.randrange(-1000, 1000)])
         if hard:

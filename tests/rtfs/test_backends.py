@@ -104,8 +104,8 @@ def test_without_its_text_there_is_no_source() -> None:
 
 
 def test_what_has_no_wasm_form_says_why_and_where() -> None:
-    with pytest.raises(NotCompiled, match="`str`") as caught:
-        stored("WasmBytecode", "(defn f [n]\n  (str n))")
+    with pytest.raises(NotCompiled, match="`upper`") as caught:
+        stored("WasmBytecode", "(defn f [n]\n  (upper n))")
     assert caught.value.span is not None
     assert caught.value.span.line == 2
 

@@ -133,6 +133,16 @@ def test_vectors_without_a_declared_type() -> None:
     assert measured.call("squares", numbers) == sum(x * x for x in numbers)
 
 
+def test_strings_without_a_declared_type() -> None:
+    measured = Measured("(defn found [s c] (reduce (fn [n x] (if (= x c) (inc n) n)) 0 s))")
+    text = "banana " * 500
+    measured.promote("found", text, "a")
+    artifact = measured.function("found").artifact
+    assert artifact is not None
+    assert [kind.value for kind in artifact.functions[0].params] == ["string", "string"]
+    assert measured.call("found", text, "a") == 1500
+
+
 def test_calls_that_are_short_stay_with_python() -> None:
     measured = Measured("(defn square [n] (* n n))")
     assert measured.promote("square", 3) is State.COUNTING
@@ -144,7 +154,7 @@ def test_calls_that_are_short_stay_with_python() -> None:
     "source",
     [
         SUM.replace("total [", "^{:tier :python} total ["),
-        SUM.replace("(inc i)", "(+ i (count (str 1)))"),
+        SUM.replace("(inc i)", "(+ i (count (upper (str 1))))"),
         SUM.replace("(inc i)", "(:a {:a (inc i)})"),
         "(defn total [n] (loop [i 0 v [1 2 3]] (if (< i n) (recur (inc i) (if (assoc v 0 i) v v)) 0)))",
     ],

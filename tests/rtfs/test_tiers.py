@@ -128,9 +128,9 @@ def test_functions_of_module_files(called: list[str]) -> None:
 def test_a_refusal_is_told_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("wasmtime")
     with caplog.at_level(logging.WARNING):
-        source = "(defn ^{:tier :wasm} f [s]\n  (str s))\n(f 1)"
-        assert rtfs.compile(source, source_name="a.rtfs").link().run() == "1"
-    assert "a.rtfs:2:3: f is not WebAssembly: `str`" in caplog.text
+        source = '(defn ^{:tier :wasm} f [s]\n  (upper s))\n(f "a")'
+        assert rtfs.compile(source, source_name="a.rtfs").link().run() == "A"
+    assert "a.rtfs:2:3: f is not WebAssembly: `upper`" in caplog.text
 
 
 def test_without_wasmtime_python_runs(

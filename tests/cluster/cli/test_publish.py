@@ -24,7 +24,7 @@ PROGRAM = """\
 (defn double [n : int] : int
   (* 2 n))
 (defn greet "What one says to somebody." [name : string] : string
-  (str "hello " name))
+  (str "hello " (string-upper name)))
 (defn tell [text : string] : string
   (call :ccos.io.println text))
 """
@@ -99,7 +99,7 @@ def test_some_functions_in_one_form(publish: Run, state: Path) -> None:
     assert [each["function"] for each in document["published"]] == ["double"]
     refused = {each["name"]: each for each in document["refused"]}
     assert set(refused) == {"greet", "tell"}
-    assert (refused["greet"]["line"], "string" in refused["greet"]["why"]) == (3, True)
+    assert (refused["greet"]["line"], "string-upper" in refused["greet"]["why"]) == (4, True)
     assert kept(state)["double"][1] == 2
 
 

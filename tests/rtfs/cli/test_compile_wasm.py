@@ -10,7 +10,7 @@ from rtfs.cli.main import main
 from rtfs.emit_wasm.artifact import WasmArtifact
 
 type Said = pytest.CaptureFixture[str]
-TEXT = "(defn twice [x] (* 2 x))\n(defn shout [s]\n  (str s))\n"
+TEXT = "(defn twice [x] (* 2 x))\n(defn shout [s]\n  (upper s))\n"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_why(program: str, capsys: Said) -> None:
     assert main(["compile", program, "--target", "wasm", "--why"]) == 0
     wasm, python = capsys.readouterr().out.splitlines()
     assert wasm == "twice  wasm  [int] → int"
-    assert python == f"{program}:3:3: shout stays with Python: `str`: this builtin has no wasm form"
+    assert python == f"{program}:3:3: shout stays with Python: `upper`: this builtin has no wasm form"
 
 
 def test_json(program: str, capsys: Said) -> None:
@@ -41,7 +41,7 @@ def test_json(program: str, capsys: Said) -> None:
     document = json.loads(capsys.readouterr().out)
     assert document["functions"] == [{"name": "twice", "params": ["int"], "result": "int"}]
     (refusal,) = document["refusals"]
-    assert (refusal["function"], refusal["construct"], refusal["line"]) == ("shout", "`str`", 3)
+    assert (refusal["function"], refusal["construct"], refusal["line"]) == ("shout", "`upper`", 3)
     assert base64.b64decode(document["binary"]).startswith(b"\0asm")
 
 
@@ -54,7 +54,7 @@ def test_why_in_json_has_no_module(program: str, capsys: Said) -> None:
 
 def test_a_program_without_any_is_no_module(tmp_path: Path, capsys: Said) -> None:
     path = tmp_path / "plain.rtfs"
-    path.write_text("(defn f [s] (str s))")
+    path.write_text("(defn f [s] (upper s))")
     target = tmp_path / "plain.wasm"
     assert main(["compile", str(path), "--target", "wasm", "-o", str(target)]) == 1
     assert not target.exists()

@@ -44,7 +44,7 @@ def exactly(value: object) -> tuple[object, ...]:
 def test_linked_programs_give_the_same_values_and_errors_at_the_same_places() -> None:
     seen: Counter[str] = Counter()
     for seed in range(20):
-        maker = Maker(seed, vectors=0.1 if seed % 2 else 0.0)
+        maker = Maker(seed, vectors=0.1 if seed % 2 else 0.0, strings=0.2 if seed % 4 > 1 else 0.0)
         program = maker.program(FUNCTIONS)
         compiled = rtfs.compile(program.source)
         wasm, oracle = compiled.link(), compiled.link(backend="interpreter")
@@ -58,12 +58,12 @@ def test_linked_programs_give_the_same_values_and_errors_at_the_same_places() ->
     assert min(seen["int"], seen["float"], seen["bool"]) > 20
 
 
-def check(first: int, programs: int, calls: int, vectors: float = 0.0) -> None:
+def check(first: int, programs: int, calls: int, vectors: float = 0.0, strings: float = 0.0) -> None:
     """Wasm alone: each function gives the interpreter's value, or leaves; where that raises, it must leave."""
     seen: Counter[str] = Counter()
     executor = Executor()
     for seed in range(first, first + programs // FUNCTIONS):
-        maker = Maker(seed, vectors)
+        maker = Maker(seed, vectors, strings)
         program = maker.program(FUNCTIONS)
         compiled = rtfs.compile(program.source)
         artifact = compile_unit(compiled.unit)
@@ -95,8 +95,19 @@ def test_programs_with_vectors() -> None:
     check(500_000, 400, 2, vectors=0.25)
 
 
+def test_programs_with_strings() -> None:
+    check(600_000, 400, 2, strings=0.35)
+    check(700_000, 100, 2, vectors=0.15, strings=0.25)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(10))
 def test_a_hundred_thousand_programs(part: int) -> None:
-    check(1_000_000 * (part + 1), 10_000, 3, vectors=0.2 if part % 3 == 2 else 0.0)
+    check(
+        1_000_000 * (part + 1),
+        10_000,
+        3,
+        vectors=0.2 if part % 3 == 2 else 0.0,
+        strings=0.3 if part % 2 else 0.0,
+    )

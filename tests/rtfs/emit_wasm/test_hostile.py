@@ -17,6 +17,7 @@ from rtfs.emit_wasm.artifact import (
     FUNCTIONS_SECTION,
     MOST_BYTES,
     SITES_SECTION,
+    VERSION,
     SourceMap,
     WasmArtifact,
     WasmFunction,
@@ -65,7 +66,7 @@ def under(call: Callable[..., Any], *args: Any, **limits: Any) -> Any:
 
 def described(name: object, params: object, result: object, needs: object) -> bytes:
     entry = {"name": name, "params": params, "result": result, "needs": needs}
-    return json.dumps({"version": 1, "functions": [entry]}).encode()
+    return json.dumps({"version": VERSION, "functions": [entry]}).encode()
 
 
 def of(params: tuple[Kind, ...], result: Kind) -> WasmFunction:
@@ -158,6 +159,40 @@ def test_its_memory_is_its_own_business() -> None:
     vector = Vector([1, 2, 3])
     assert [f(vector), f(vector), f(Vector([1]))] == [1, 1, 1]
     assert list(vector) == [1, 2, 3]
+    f = load(module_of(text, of((Kind.STRING,), Kind.INT)))
+    string = "three"
+    assert [f(string), f(string), f("a")] == [1, 1, 1]
+    assert string == "three"
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        *((each, "outside of its memory") for each in (48, 56, 64, 65_529, 65_535, 65_536, 2**31 - 1)),
+        *((each, "of no characters") for each in (-1, -8, -(2**31) + 0x110000, 16, 32)),
+    ],
+)
+def test_results_that_are_no_strings(held: int, reason: str) -> None:
+    no_code_points = {16: 2, 20: 24, 28: 0x110000, 32: 1, 36: 40, 40: -1}
+    words = no_code_points | {48: 0x7FFFFFFF, 52: 64, 56: -1, 60: -1, 64: 2, 68: 65_532}
+    stored = "".join(f"(i32.store (i32.const {at}) (i32.const {word}))" for at, word in words.items())
+    text = f'{MEMORY}(func (export "f") (param i64) (result i32) {stored} (i32.const {held}))'
+    with pytest.raises(errors.InternalError, match=reason):
+        load(module_of(text, of((Kind.INT,), Kind.STRING)))(1)
+
+
+@pytest.mark.parametrize(
+    ("begins", "address"),
+    [(48, 48), (1024, 1024), (65_536, 65_536), (0, 48), (16, 48), (1023, 48), (2**32 - 8, 48)],
+)
+def test_where_it_says_that_free_memory_begins(begins: int, address: int) -> None:
+    data = "".join(f"\\{byte:02x}" for byte in begins.to_bytes(4, "little"))
+    text = (
+        f'{MEMORY}(data (i32.const 0) "{data}")'
+        f'(func (export "f") (param i32) (result i64) (i64.extend_i32_s (local.get 0)))'
+    )
+    f = load(module_of(text, of((Kind.STRING,), Kind.INT)))
+    assert [f("two"), f("x" * 100_000), f("a"), f("")] == [address, address, 97 - 2**31, 8]
 
 
 @pytest.mark.parametrize("bits", [0x7FF8000000000001, 0xFFF8DEADBEEF0000, 0x7FF0000000000001])
@@ -226,11 +261,11 @@ def test_modules_that_are_not_ours_are_refused(text: str) -> None:
         b'"version"',
         b"1e999",
         b'{"version":1}',
-        b'{"version":2,"functions":[]}',
-        b'{"version":1,"functions":3}',
-        b'{"version":1,"functions":[3]}',
-        b'{"version":1,"functions":[{}]}',
-        b'{"version":1,"functions":{"a":1}}',
+        b'{"version":0,"functions":[]}',
+        b'{"version":2,"functions":3}',
+        b'{"version":2,"functions":[3]}',
+        b'{"version":2,"functions":[{}]}',
+        b'{"version":2,"functions":{"a":1}}',
         described(3, [], "INT", []),
         described("f", ["NIL"], "INT", []),
         described("f", ["X"], "INT", []),

@@ -26,6 +26,9 @@ KINDS: list[tuple[str, str, str]] = [
     ("(defn f [a : number] (+ a 1))", "INT", "INT"),
     ("(defn f [] true)", "", "BOOL"),
     ("(defn f [n : int] nil)", "INT", "NIL"),
+    ("(defn f [s : string n : int] (str s (nth s n)))", "STRING INT", "STRING"),
+    ("(defn f [s : string] : string? s)", "STRING", "STRING"),
+    ("(defn f [s : string] (= s 1))", "STRING", "BOOL"),
     ("(defn f [v : [:vector :float]] (map (fn [x] (floor x)) v))", "FLOATS", "INTS"),
     ("(defn f [n : int] : float (if (= n 0) 1 (* n (f (- n 1)))))", "INT", "INT"),
 ]
@@ -40,12 +43,25 @@ def test_kinds(source: str, params: str, result: str) -> None:
 
 #: a program, the construct that is why `f` stays with Python, a part of the reason, line and column
 REFUSED: list[tuple[str, str, str, tuple[int, int]]] = [
-    ("(defn f [s]\n  (str s))", "`str`", "no wasm form", (2, 3)),
-    ("(defn f [s : string] s)", "the type `string` of parameter `s`", "may be int", (1, 1)),
+    ("(defn f [s]\n  (upper s))", "`upper`", "no wasm form", (2, 3)),
+    ("(defn f [s : keyword] s)", "the type `keyword` of parameter `s`", "may be int", (1, 1)),
     ("(defn f [n : int]\n (if (> n 1) 1 2.0))", "`if`", "int or float; `(float …)`", (2, 2)),
     ("(defn f [n : int] (when (> n 1) n))", "`if`", "int or nil", (1, 19)),
     ("(defn f [n : int] {:a n})", "a map", "no wasm form", (1, 19)),
-    ("(defn f [n : int] \"a\")", "a string", "ints, floats", (1, 19)),
+    ("(defn f [n : int] (if (> n 1) \"a\" n))", "`if`", "string or int", (1, 19)),
+    ("(defn f [s : string] (get s 0))", "`get`", "takes a vector", (1, 22)),
+    ("(defn f [s : string] (upper s))", "`upper`", "no wasm form", (1, 22)),
+    ("(defn f [s : string]\n (split s \",\"))", "`split`", "no wasm form", (2, 2)),
+    ("(defn f [s : string] [s])", "a vector", "all ints or all floats, they are string", (1, 22)),
+    ("(defn f [s : string] (map str s))", "a vector", "all ints or all floats, they are string", (1, 22)),
+    ("(defn f [s : string] (filter empty? s))", "a vector", "they are string", (1, 22)),
+    ("(defn f [s : string] (< s 1))", "`<`", "takes string, got int", (1, 22)),
+    ("(defn f [s : string] (+ 1 s))", "`+`", "got string", (1, 22)),
+    ("(defn f [s : string] (str s 1.5))", "`str`", "got float", (1, 22)),
+    ("(defn f [s : string] (substring s 0 nil))", "`substring`", "takes int, got nil", (1, 22)),
+    ("(defn f [s : string] (nth s 0 nil))", "`nth`", "takes string, got nil", (1, 22)),
+    ("(defn f [s : string] : int s)", "the type `int` of the result", "the value is string", (1, 1)),
+    ("(defn f [v : [:vector :int]] (case v [1] 1 0))", "equality", "not compared", (1, 0)),
     ("(defn f [n : int] :a)", "a keyword", "ints, floats", (1, 19)),
     ("(defn f [n : int] [n 1.0])", "a vector", "all ints or all floats", (1, 19)),
     ("(defn f [n : int] [])", "an empty vector", "not known", (1, 19)),
@@ -64,7 +80,7 @@ REFUSED: list[tuple[str, str, str, tuple[int, int]]] = [
     ("(defn f [n : int] : int (float n))", "the type `int` of the result", "the value is float", (1, 1)),
     ("(defn f [n : [:and int [:> 0]]] n)", "of parameter `n`", "", (1, 1)),
     ("(defn f [n : int] (f n))", "its result", "never gives", (1, 19)),
-    ("(defn g [x] (str x)) (defn f [n : int] (g n))", "`str`", "", (1, 13)),
+    ("(defn g [x] (upper x)) (defn f [n : int] (g n))", "`upper`", "", (1, 13)),
     ("(defn g ^:delegation :remote \"m\" [x] x) (defn f [n : int] (g n))", "a call of `g`", "delegated",
      (1, 0)),
     ("(defn f [n : int] (loop [i 0] (if (< i n) (recur (+ i 0.5)) i)))", "a loop variable", "int or float",
@@ -89,14 +105,14 @@ def test_refusals(source: str, construct: str, reason: str, place: tuple[int, in
 
 
 def test_the_rest_of_a_program_is_compiled_all_the_same() -> None:
-    found = artifact_of("(defn f [n] (+ n 1)) (defn g [s] (str s)) (defn h [n] (g n)) (defn k [n] (f (f n)))")
+    found = artifact_of("(defn f [n] (+ n 1)) (defn g [s] (upper s)) (defn h [n] (g n)) (defn k [n] (f (f n)))")
     assert [each.name for each in found.functions] == ["f", "k"]
     assert [each.function for each in found.refusals] == ["g", "h"]
     assert found.functions[1].needs == ("f",)
 
 
 def test_only_what_is_wanted_is_compiled() -> None:
-    unit = rtfs.compile("(defn f [n] (+ n 1)) (defn g [n] (f n)) (defn h [s] (str s))").unit
+    unit = rtfs.compile("(defn f [n] (+ n 1)) (defn g [n] (f n)) (defn h [s] (upper s))").unit
     found = compile_unit(unit, wanted=["g"])
     assert [each.name for each in found.functions] == ["g"]
     assert found.refusals == ()

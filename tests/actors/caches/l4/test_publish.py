@@ -16,7 +16,7 @@ from rtfs.backends import Loaded
 
 PLAN = """
 (defn square "The number times itself." [n : int] : int (* n n))
-(defn shout [text : string] : string (str text "!"))
+(defn shout [text : string] : string (str (upper text) "!"))
 (defn fetch [n] (call :web.get n))
 (module geo (:exports [area]) (defn half [n] (/ n 2)) (defn area [a b] (half (* a b))))
 (square 3)
