@@ -1,8 +1,9 @@
 """Publishing: functions of a program are compiled, tried out, signed, and kept as modules.
 
-A function is published if it stands by itself and asks nothing but its arguments, and if what was compiled
-gives the same as the reference interpreter for arguments that its types allow: the same value, or the same
-error. A compiler's mistake that these find is not signed.
+A function is published if it stands by itself, asks nothing but its arguments, and agrees with its declared
+types as far as that can be told beforehand; and if what was compiled gives the same as the reference
+interpreter for arguments that its types allow: the same value, or the same error. A compiler's mistake that
+these find is not signed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from actors.caches.l4.store import ModuleStore, StoredModule
 from policies.engines.l4 import LANGUAGE_VERSION, interface_hash
 from rtfs import errors, ir
 from rtfs.backends import FORMS, ModuleKind, NotCompiled, NotLoaded
+from rtfs.check.unit import check_unit
 from rtfs.delegation import FunctionInfo
 from rtfs.emit_python.blame import blamed
 from rtfs.errors import Span
@@ -104,6 +106,7 @@ def publish(
             impure = impurity_of(part)
             if impure is not None:
                 raise impure
+            _check_types(part)
             form, blob = _compiled(part, program.text, kind)
             _try_out(program, part, form, blob)
         except (NotSliced, NotCompiled) as error:
@@ -111,6 +114,17 @@ def publish(
             continue
         modules.append(_stored(store, key, info, form, blob, now, not_after, source, embed))
     return Published(modules=tuple(modules), refused=tuple(refused))
+
+
+def _check_types(part: Slice) -> None:
+    """Refuse a function of which it is certain, without running it, that it gives or takes what it must not.
+
+    Raises:
+        NotCompiled: so it is.
+    """
+    for problem in check_unit(part.unit):
+        if problem.severity == "error":
+            raise NotCompiled(part.symbol, problem.message, problem.span)
 
 
 def _compiled(part: Slice, text: str, kind: ModuleKind | None) -> tuple[ModuleKind, bytes]:

@@ -112,6 +112,15 @@ def test_functions_that_cannot_stand_by_themselves(node: Node, text: str, why: s
     assert [each.why for each in done.refused] == [why]
 
 
+def test_a_function_that_cannot_be_of_its_type(node: Node) -> None:
+    done = node.publish("(defn f [n : int] : int\n  (str n))\n(defn g [n : int] : int n)")
+    assert [each.manifest.symbol for each in done.modules] == ["g"]
+    (refused,) = done.refused
+    assert refused.why == "the value of `f` must be int, got string"
+    assert refused.span is not None
+    assert refused.span.line == 2
+
+
 def test_a_function_that_never_ends_for_what_it_is_tried_with(node: Node) -> None:
     text = "(defn f [n : string] (if (= n n) (f n) n))"
     program = rtfs.compile(text)
