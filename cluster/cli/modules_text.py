@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cluster.cli.cache_text import SHORT, one_line, shortened
+from cluster.cli.cache_text import SHORT, counted, one_line, shortened
 from cluster.cli.keys_text import when
 from cluster.cli.modules_source import KINDS
 from cluster.cli.ticket_text import duration
@@ -131,6 +131,10 @@ def pairs(module: StoredModule, verdict: Verdict, trust: TrustStore, now: float)
     yield "body", manifest.body_hash
     yield "signature", module.signature.hex() or "-"
     yield "source", one_line(manifest.source) or "-"
+    yield (
+        "tried",
+        f"as the interpreter for {counted(manifest.trials, 'argument list')}" if manifest.trials else "not",
+    )
     yield "description", one_line(manifest.description) or "-"
     embedder = f"{one_line(manifest.embedder)}, {len(manifest.embedding) // 4} numbers"
     yield "embedding", embedder if manifest.embedder else "-"
@@ -176,6 +180,7 @@ def everything(module: StoredModule, verdict: Verdict, trust: TrustStore) -> dic
         "language_version": manifest.language_version,
         "signature": module.signature.hex(),
         "source": manifest.source,
+        "trials": manifest.trials,
         "description": manifest.description,
         "embedder": manifest.embedder,
         "embedding_numbers": len(manifest.embedding) // 4,

@@ -60,6 +60,8 @@ class ModuleManifest:
     embedder: str = ""
     #: of `description`, float32, little-endian
     embedding: bytes = b""
+    #: argument lists for which it gave what the reference interpreter gives; 0: nobody has compared
+    trials: int = 0
     #: of the key that signs it
     key_id: str
 
@@ -128,6 +130,8 @@ def _check(manifest: ModuleManifest) -> None:
         raise ValueError(f"there is no kind `{manifest.kind}`")
     if type(manifest.version) is not int or manifest.version < 1:
         raise ValueError(f"expected a version from 1, got {manifest.version}")
+    if type(manifest.trials) is not int or manifest.trials < 0:
+        raise ValueError(f"expected a number of trials, got {manifest.trials}")
     for moment in (manifest.created_at, manifest.not_after):
         if moment is not None and (type(moment) is not float or not isfinite(moment)):
             raise ValueError("a time is none")

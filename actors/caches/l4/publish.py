@@ -108,11 +108,11 @@ def publish(
                 raise impure
             _check_types(part)
             form, blob = _compiled(part, program.text, kind)
-            _try_out(program, part, form, blob)
+            trials = _try_out(part, form, blob)
         except (NotSliced, NotCompiled) as error:
             refused.append(NotPublished(name=name, why=error.reason, span=error.span or defined[name].span))
             continue
-        modules.append(_stored(store, key, info, form, blob, now, not_after, source, embed))
+        modules.append(_stored(store, key, info, form, blob, trials, now, not_after, source, embed))
     return Published(modules=tuple(modules), refused=tuple(refused))
 
 
@@ -145,6 +145,7 @@ def _stored(
     info: FunctionInfo,
     kind: ModuleKind,
     blob: bytes,
+    trials: int,
     now: float,
     not_after: float | None,
     source: str,
@@ -174,6 +175,7 @@ def _stored(
         source=source,
         embedder=embedder,
         embedding=embedding,
+        trials=trials,
         key_id=key.id,
     )
     return store.put(manifest, key.sign(manifest), blob)
@@ -182,21 +184,25 @@ def _stored(
 # ---------------------------------------------------------------- trying out
 
 
-def _try_out(program: Program, part: Slice, kind: ModuleKind, blob: bytes) -> None:
-    """Compare what was compiled with the interpreter. Raises NotCompiled: they differ."""
+def _try_out(part: Slice, kind: ModuleKind, blob: bytes) -> int:
+    """Compare what was compiled with the interpreter; for how many argument lists that was done.
+
+    Raises:
+        NotCompiled: they differ.
+    """
     try:
         compiled = FORMS[kind].executor.load(blob, part.symbol).function
         reference = part.function(backend="interpreter")
     except (NotLoaded, errors.RtfsError) as error:
         raise NotCompiled(part.symbol, f"it does not load: {error}", part.lambda_.span) from error
-    stopped = 0
+    stopped = compared = 0
     for args in _argument_lists(part):
         expected = _outcome(reference, args)
         found = None if expected is None else _outcome(compiled, args)
         if found is None:
             stopped += 1
             if stopped == MOST_STOPPED:
-                return
+                break
         elif expected != found:
             shown = " ".join(map(pr_str, args))
             raise NotCompiled(
@@ -204,6 +210,9 @@ def _try_out(program: Program, part: Slice, kind: ModuleKind, blob: bytes) -> No
                 f"it gives {found} for ({shown}) as {kind}, the interpreter {expected}; this is a bug of RTFS",
                 part.lambda_.span,
             )
+        else:
+            compared += 1
+    return compared
 
 
 def _argument_lists(part: Slice) -> Iterator[tuple[Value, ...]]:

@@ -43,6 +43,7 @@ OTHER: dict[str, Any] = {
     "source": "other.rtfs",
     "embedder": "e2",
     "embedding": b"",
+    "trials": 9,
     "key_id": "l",
 }
 

@@ -43,6 +43,7 @@ def test_the_manifest_says_what_the_linker_says(node: Node) -> None:
     assert (manifest.parameter_types, manifest.return_type) == (("int",), "int")
     assert (manifest.description, manifest.source) == ("The number times itself.", "here")
     assert (manifest.version, manifest.created_at, manifest.not_after) == (1, node.now, 5000.0)
+    assert manifest.trials == 32
 
 
 @pytest.mark.parametrize("kind", backends.FORMS)
