@@ -21,6 +21,10 @@ replicas = { min = 1, max = 2 }
 
 [delegation.static_routes]
 "slow-*" = "local-slow"
+
+# what is known already would ask no replica
+[delegation.caches.l2]
+enabled = false
 """
 TOO_MANY = "(defn slow-it [x] x) (map slow-it (range 8))"
 SOME = "(defn slow-it [x] x) (map slow-it (range 2))"
