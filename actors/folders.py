@@ -17,10 +17,19 @@ def state_folder(name: str, environ: Mapping[str, str]) -> Path:
     chosen = environ.get("RTFS_STATE_DIR")
     if chosen:
         return Path(chosen) / name
-    base = Path(environ.get("XDG_STATE_HOME", ""))
+    return _users("XDG_STATE_HOME", Path(".local", "state"), environ) / name
+
+
+def settings_folder(environ: Mapping[str, str]) -> Path:
+    """The user's folder for settings: `$XDG_CONFIG_HOME/rtfs`, by default `~/.config/rtfs`."""
+    return _users("XDG_CONFIG_HOME", Path(".config"), environ)
+
+
+def _users(variable: str, below_home: Path, environ: Mapping[str, str]) -> Path:
+    base = Path(environ.get(variable, ""))
     if not base.is_absolute():
-        base = Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
-    return base / "rtfs" / name
+        base = Path(environ.get("HOME", "~")).expanduser() / below_home
+    return base / "rtfs"
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -35,8 +35,9 @@ def tokens_file(named: str | None, environ: Mapping[str, str]) -> Path:
     chosen = named or environ.get(VARIABLE)
     if chosen:
         return Path(chosen).absolute()
-    base = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".config"
-    return Path(base) / "rtfs" / "tokens"
+    from actors.folders import settings_folder
+
+    return settings_folder(environ) / "tokens"
 
 
 def add_tokens(parser: common.Parser) -> None:

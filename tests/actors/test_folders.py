@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.folders import replace_file, state_folder
+from actors.folders import replace_file, settings_folder, state_folder
 
 PLACES = [
     ({"RTFS_STATE_DIR": "/var/lib/rtfs", "XDG_STATE_HOME": "/x", "HOME": "/h"}, "/var/lib/rtfs/r"),
@@ -70,3 +70,10 @@ def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
     while not over.is_set():
         assert file.read_text() in texts
     writer.join()
+
+
+@pytest.mark.parametrize("base", ["", "relative/folder"])
+def test_settings_are_below_the_users_home_unless_a_whole_path_says_otherwise(base: str) -> None:
+    home = {"HOME": "/home/ada"}
+    assert settings_folder({**home, "XDG_CONFIG_HOME": base}) == Path("/home/ada/.config/rtfs")
+    assert settings_folder({**home, "XDG_CONFIG_HOME": "/etc/ada"}) == Path("/etc/ada/rtfs")

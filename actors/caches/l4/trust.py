@@ -18,8 +18,6 @@ older one with the errors that the newer one mended.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -29,6 +27,7 @@ from typing import Any, Final
 from actors.caches.l4.errors import ModuleRefused, TrustFileError
 from actors.caches.l4.manifest import ModuleManifest, content_hash, module_id
 from actors.caches.l4.signing import is_signature, key_id, public_of
+from actors.folders import replace_file
 from policies.engines.l4 import LANGUAGE_VERSION
 from rtfs.spell import nearest
 
@@ -104,17 +103,7 @@ class TrustStore:
             "seen": dict(self.seen),
         }
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-            try:
-                with os.fdopen(file, "w", encoding="utf-8") as stream:
-                    json.dump(data, stream, indent=1)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.replace(name, path)
-            except BaseException:  # Ctrl-C, too
-                os.unlink(name)
-                raise
+            replace_file(path, json.dumps(data, indent=1))
         except OSError as error:
             raise TrustFileError(f"cannot write `{path}`: {error.strerror}") from error
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from actors.caches.l4.errors import TrustFileError
 from actors.caches.l4.trust import TrustStore
+from actors.folders import settings_folder
 
 TRUST_VARIABLE: Final = "RTFS_TRUST_FILE"
 KEYS_VARIABLE: Final = "RTFS_KEYS_DIR"
@@ -23,19 +24,13 @@ _MODE: Final = 0o600
 def trust_path(environ: Mapping[str, str]) -> Path:
     """The file of trusted keys: that of `RTFS_TRUST_FILE`, else `rtfs/trust.json` in the user's settings."""
     chosen = environ.get(TRUST_VARIABLE)
-    return Path(chosen).absolute() if chosen else _settings(environ) / "trust.json"
+    return Path(chosen).absolute() if chosen else settings_folder(environ) / "trust.json"
 
 
 def keys_folder(environ: Mapping[str, str]) -> Path:
     """The folder of private keys: that of `RTFS_KEYS_DIR`, else `rtfs/keys` in the user's settings."""
     chosen = environ.get(KEYS_VARIABLE)
-    return Path(chosen).absolute() if chosen else _settings(environ) / "keys"
-
-
-def _settings(environ: Mapping[str, str]) -> Path:
-    """`$XDG_CONFIG_HOME/rtfs`, or `~/.config/rtfs` (XDG Base Directory Specification)."""
-    base = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".config"
-    return Path(base) / "rtfs"
+    return Path(chosen).absolute() if chosen else settings_folder(environ) / "keys"
 
 
 class Draft:
