@@ -99,6 +99,7 @@ class ModuleRunner:
         made = self._made(module) if found is None or found.manifest != module.manifest else found.function
         with self._lock:
             self._loaded[key] = _Loaded(version, made, module.manifest)
+            self._loaded.move_to_end(key)
             while len(self._loaded) > _MOST_LOADED:
                 self._loaded.popitem(last=False)
         if found is None:
