@@ -30,6 +30,7 @@ class SyncListener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = threading.Event()
+        self._is_stopping = False  # touched on the loop only
         #: callbacks that raised
         self.failures = 0
         #: what ended the stream; None: nothing has
@@ -62,12 +63,17 @@ class SyncListener:
         if self._loop is None or self._task is None:
             return True
         try:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._loop.call_soon_threadsafe(self._cancel, self._task)
         except RuntimeError:  # the loop is closed: it has ended by itself
             pass
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        if not self._is_stopping:  # a second one would end the unsubscribing that the first one began
+            self._is_stopping = True
+            task.cancel()
 
     def _run(self) -> None:
         try:

@@ -30,9 +30,15 @@ class HubThread:
         self._thread.start()
 
     def close(self) -> None:
+        self.now(self._finish())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+    async def _finish(self) -> None:
+        """Wait for calls whose callers have gone: these are told on this loop, one turn later."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*left, return_exceptions=True)
 
     def now[T](self, call: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(call, self.loop).result(WITHIN_S)
@@ -121,6 +127,33 @@ def test_a_callback_may_stop_its_own_listener(hub: HubThread) -> None:
     hub.now(hub.hub.publish("policy", "default", {}))
     assert stopped.wait(WITHIN_S)
     assert listening.stop(WITHIN_S)
+
+
+def test_stopping_twice_unsubscribes_all_the_same() -> None:
+    begun, may_end, unsubscribed = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(HubThread):
+        async def unsubscribe(self, subscriber: str) -> None:
+            begun.set()
+            while not may_end.is_set():
+                await asyncio.sleep(0.001)
+            await super().unsubscribe(subscriber)
+            unsubscribed.set()
+
+    slow, told = Slow(), threading.Event()
+    try:
+        listening = listener(slow, lambda event: told.set())
+        listening.start()
+        slow.now(slow.hub.publish("policy", "default", {}))
+        assert told.wait(WITHIN_S)
+        assert not listening.stop(timeout_s=0.0)
+        assert begun.wait(WITHIN_S)
+        assert not listening.stop(timeout_s=0.05)
+        may_end.set()
+        assert listening.stop(WITHIN_S)
+        assert unsubscribed.is_set()
+    finally:
+        slow.close()
 
 
 def test_a_failing_callback_does_not_cut_off_later_events(
