@@ -1,15 +1,17 @@
 """A runtime over its actors: the `Service` that drivers, jobs and the HTTP application use.
 
 Coroutines only, usable from any event loop of a process that is connected to Ray. Runs go straight to the
-evaluator with the fewest of this process's runs. One whose evaluator dies is run again, if running it twice
-does no more than running it once; else it failed.
+evaluator with the fewest of this process's runs, but to none that was lost and has not answered since. One
+whose evaluator dies is run again, if running it twice does no more than running it once; else it failed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -19,9 +21,10 @@ from actors.caches.errors import CacheError
 from actors.caches.l2.cold import ColdLayer
 from actors.caches.layer import CacheStats, Which
 from actors.evaluator.evaluator import EvaluatorBusy
+from actors.events.backoff import Backoff
 from actors.events.event import TOPICS, Event
 from actors.events.stream import ActorSource, EventStream
-from actors.ray_calls import AWAY, Actors
+from actors.ray_calls import AWAY, Actors, told
 from actors.requests import RunReply, RunRequest
 from actors.service import (
     BusyError,
@@ -45,6 +48,9 @@ from rtfs.errors import RtfsError
 ATTEMPTS: Final = 3
 #: when it is worth asking again after all evaluators were busy, seconds
 _BUSY_S: Final = 1.0
+#: how often a lost evaluator is asked whether it is back, and how long a run waits while all are lost, seconds
+_LOOK_S: Final = 0.5
+_PATIENCE_S: Final = 30.0
 
 
 class RuntimeGone(ConnectionError):
@@ -62,6 +68,8 @@ class RayService:
     def __init__(self, namespace: str, evaluators: int) -> None:
         self.actors = Actors(namespace)
         self._under_way = {names.evaluator(number): 0 for number in range(evaluators)}
+        #: evaluator that was lost and has not answered since → when it is asked again
+        self._lost: dict[str, float] = {}
 
     async def evaluate(self, request: RunRequest) -> RunReply:
         """Run a program to its end; see `Service.evaluate`."""
@@ -69,16 +77,44 @@ class RayService:
         data = request.encode()
         lost = ""
         for _ in range(ATTEMPTS if request.repeatable else 1):
-            name = min(self._under_way, key=lambda name: self._under_way[name])
+            name = await self._next()
             self._under_way[name] += 1
             try:
                 return RunReply.decode(await self._run(name, request.run_id, data))
             except RayActorError as error:
                 self.actors.forget(name)
+                self._lost[name] = 0.0
                 lost = f"{name}, which ran it, was lost: {type(error).__name__}"
             finally:
                 self._under_way[name] -= 1
         return RunReply(run_id=request.run_id, status="failed", error=errors.InternalError(lost))
+
+    async def _next(self) -> str:
+        """The evaluator for the next run. While all are lost it waits a while for one to come back."""
+        end, backoff, tries = time.monotonic() + _PATIENCE_S, Backoff(most_s=_LOOK_S), 0
+        self._look_for_lost()
+        while len(self._lost) == len(self._under_way) and time.monotonic() < end:
+            tries += 1
+            await asyncio.sleep(backoff.wait_s(tries))
+            self._look_for_lost()
+        return min(self._under_way, key=lambda name: (name in self._lost, self._under_way[name]))
+
+    def _look_for_lost(self) -> None:
+        """Ask lost evaluators whether they are back, without waiting."""
+        now = time.monotonic()
+        for name, due in list(self._lost.items()):
+            if now >= due:
+                self._lost[name] = now + _LOOK_S
+                try:
+                    told(self._actor(name).process.remote(), partial(self._heard, name))
+                except (RuntimeGone, RayError):
+                    self.actors.forget(name)
+
+    def _heard(self, name: str, answer: object) -> None:
+        if isinstance(answer, BaseException):
+            self.actors.forget(name)
+        else:
+            self._lost.pop(name, None)
 
     async def _run(self, name: str, run_id: str, data: bytes) -> bytes:
         handle = self._actor(name)

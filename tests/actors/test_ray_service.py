@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -12,23 +13,42 @@ from actors import names
 from actors.caches.errors import CacheError, InvalidCache, StoreError
 from actors.caches.layer import CacheStats, Which
 from actors.ray_service import RayService, RuntimeGone
+from actors.requests import RunReply, RunRequest
 
 WRITTEN = CacheStats(stores=3, entries=3)
 SEEN = {"l1": CacheStats(hits=9), "l2-hot": CacheStats(hits=1, misses=1), "l2-cold": CacheStats(misses=1)}
+
+
+class Ref:
+    """What a call comes to: a value, or an exception."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from asyncio.sleep(0).__await__()
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+    def _on_completed(self, done: Callable[[Any], None]) -> None:
+        done(self._answer)
+
+
+class InTurn(list[Any]):
+    """Answers of one call after the other, the last one for ever."""
 
 
 class Method:
     """A method of an actor. `answer` is what it gives, or raises."""
 
     def __init__(self, answer: Any) -> None:
-        self._answer = answer
+        self._answers = answer if isinstance(answer, InTurn) else InTurn([answer])
         self.calls: list[tuple[Any, ...]] = []
 
-    async def remote(self, *args: Any) -> Any:
+    def remote(self, *args: Any) -> Ref:
         self.calls.append(args)
-        if isinstance(self._answer, BaseException):
-            raise self._answer
-        return self._answer
+        return Ref(self._answers.pop(0) if len(self._answers) > 1 else self._answers[0])
 
 
 class Handle:
@@ -88,6 +108,55 @@ async def test_a_part_that_does_not_answer_is_left_out(error: Exception) -> None
     service = service_of(caches=Handle(stats=error), evaluator_1=Handle(cache_stats=SEEN))
     assert await service.cache_stats() == {"evaluator-1": SEEN}
 
+
+# ---------------------------------------------------------------- evaluators that are lost
+
+RUN = RunRequest(run_id="run-1", source="1")
+DONE = RunReply(run_id="run-1", status="completed", value=1, text="1").encode()
+LOST = RayActorError()
+
+
+async def test_a_lost_evaluator_gets_no_more_runs() -> None:
+    lost = Handle(run=LOST, process=LOST)
+    service = service_of(evaluator_0=lost, evaluator_1=Handle(run=DONE))
+    for _ in range(4):
+        assert (await service.evaluate(RUN)).status == "completed"
+    assert len(lost.run.calls) == 1  # type: ignore[attr-defined]
+
+
+async def test_an_evaluator_that_is_back_gets_runs_again() -> None:
+    back = Handle(run=InTurn([LOST, DONE]), process=7)
+    service = service_of(evaluator_0=back, evaluator_1=Handle(run=DONE, process=8))
+    for _ in range(3):
+        assert (await service.evaluate(RUN)).status == "completed"
+    assert len(back.run.calls) == 4  # type: ignore[attr-defined]
+
+
+async def test_while_all_are_lost_a_run_waits_for_one_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.ray_service._LOOK_S", 0.01)
+    back = Handle(run=InTurn([LOST, DONE]), process=InTurn([LOST, LOST, LOST, 7]))
+    service = service_of(evaluator_0=back, evaluator_1=Handle(run=LOST, process=LOST))
+    assert (await service.evaluate(RUN)).status == "completed"
+    assert len(back.process.calls) >= 4  # type: ignore[attr-defined]
+
+
+async def test_where_none_comes_back_a_run_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.ray_service._LOOK_S", 0.01)
+    monkeypatch.setattr("actors.ray_service._PATIENCE_S", 0.05)
+    service = service_of(evaluator_0=Handle(run=LOST, process=LOST), evaluator_1=Handle(run=LOST, process=LOST))
+    reply = await service.evaluate(RUN)
+    assert reply.status == "failed"
+    assert "which ran it, was lost" in str(reply.error)
+
+
+async def test_a_run_with_effects_is_not_begun_again() -> None:
+    with_effects = RunRequest(run_id="run-1", source="1", level="full")
+    service = service_of(evaluator_0=Handle(run=LOST, process=LOST), evaluator_1=Handle(run=DONE))
+    assert (await service.evaluate(with_effects)).status == "failed"
+    assert (await service.evaluate(with_effects)).status == "completed"
+
+
+# ---------------------------------------------------------------- caches
 
 REMOVING: list[tuple[str, tuple[Any, ...], Callable[[RayService], Any]]] = [
     (

@@ -99,7 +99,7 @@ def test_a_call_whose_evaluator_dies_is_made_again(runtime: Runtime, killer: Kil
     os.kill(old, signal.SIGKILL)
     for thread in threads:
         thread.join(60)
-    assert [reply.status for reply in replies] == ["completed"] * 4
+    assert [(reply.status, reply.error) for reply in replies] == [("completed", None)] * 4
     killer.wait_for(names.evaluator(1), old)
 
 

@@ -130,7 +130,8 @@ def test_served_asked_and_interrupted(tmp_path: Path) -> None:
     with subprocess.Popen(command, **pipes, text=True, env=environ, cwd=tmp_path, process_group=0) as serving:  # type: ignore[call-overload]
         try:
             told = json.loads(serving.stdout.readline())
-            assert (told["exit"], told["needs_token"], told["pid"]) == (0, False, serving.pid)
+            assert told["exit"] == 0, told
+            assert (told["needs_token"], told["pid"]) == (False, serving.pid)
             assert post(told["url"], source="(+ a 1)", args={"a": 41})["value"] == 42
             ticket = post(told["url"], source='(println "hi") [1 2]', mode="async")["id"]
             code, document = rtfs("tickets", "result", ticket, "--wait", "60")
