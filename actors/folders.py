@@ -1,10 +1,12 @@
-"""Where a runtime keeps what has to outlive its processes, and files that are replaced as a whole."""
+"""Folders of a runtime and of a user, and files that are replaced as a whole."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
+from errno import EPERM
 from pathlib import Path
 
 
@@ -30,6 +32,28 @@ def _users(variable: str, below_home: Path, environ: Mapping[str, str]) -> Path:
     if not base.is_absolute():
         base = Path(environ.get("HOME", "~")).expanduser() / below_home
     return base / "rtfs"
+
+
+def user_folder(name: str) -> Path:
+    """Where this user's folder of that name is that all their processes on this machine share.
+
+    It is among temporary files, since it means nothing elsewhere.
+    """
+    return Path(tempfile.gettempdir()) / f"rtfs-{name}-{os.getuid()}"
+
+
+def made_own(folder: Path) -> Path:
+    """Make the folder if it is not there.
+
+    Raises:
+        OSError: it cannot be made, or somebody else could put something into it.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        why = "expected a folder of this user's that no others may write to"
+        raise PermissionError(EPERM, why, str(folder))
+    return folder
 
 
 def replace_file(path: Path, text: str) -> None:

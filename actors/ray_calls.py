@@ -27,8 +27,8 @@ from ray.exceptions import (
 from actors import names
 from actors.delegation.model_calls import Done
 from actors.events.event import News
+from actors.local_socket import LocalCalls
 from actors.models.actor import CONTROL as CONTROL_GROUP
-from actors.models.local_socket import LocalCalls
 from actors.outbox import Outbox
 from actors.policy.state import MoneyRefusal, MoneyRequest
 from policies.errors import TargetFailed

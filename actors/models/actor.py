@@ -5,21 +5,18 @@ Ray counts cores; which ones they are is settled on each machine by `actors.mode
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any, Final, Literal
 
 import ray
 
 from actors.garbage import collect_less
+from actors.local_socket import local_server
 from actors.models.cores import Cores
 from actors.models.host import ModelHost
-from actors.models.local_socket import LocalServer
 from actors.models.registry import ModelRegistry
 from policies.file.device import share_of
 from policies.file.schema import LocalModelEntry
-
-_log = logging.getLogger(__name__)
 
 #: group of threads that answer `cancel`, `stats`, `reload` and the like while all others wait for the model:
 #: `handle.stats.options(concurrency_group=CONTROL).remote()`
@@ -47,7 +44,7 @@ class ModelActor(ModelHost):
             name, entry, registry=registry, queue_bound=entry.queue_bound, told=told, cores=Cores()
         )
         collect_less()
-        self._local = _local_server(self)
+        self._local = local_server(self.infer)
 
     def process(self) -> int:
         """The id of its process."""
@@ -56,14 +53,6 @@ class ModelActor(ModelHost):
     def local_path(self) -> str | None:
         """The path of the socket by which callers on this machine reach it; None: they cannot."""
         return None if self._local is None else str(self._local.path)
-
-
-def _local_server(host: ModelHost) -> LocalServer | None:
-    try:
-        return LocalServer(host.infer)
-    except OSError as error:  # callers go by Ray
-        _log.warning("no local socket: %s: %s", error.filename or "it cannot be made", error.strerror)
-        return None
 
 
 def model_actor(

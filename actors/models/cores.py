@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from actors.models.user_folder import made_own, user_folder
+from actors.folders import made_own, user_folder
 
 _PROC: Final = Path("/proc/self")
 _CGROUPS: Final = Path("/sys/fs/cgroup")

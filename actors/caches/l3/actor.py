@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle  # between processes of one user and version, as Ray does it
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from actors.events.event import CACHES, POLICY, Event
 from actors.events.listener import SyncListener
 from actors.events.stream import ActorSource, EventStream
 from actors.garbage import collect_less
+from actors.local_socket import local_server
 from actors.models.errors import ModelError
 from actors.options import actor_options
 from actors.policy.state import PolicyState
@@ -65,6 +67,7 @@ class SemanticActor:
         self._listener = SyncListener(stream, self._heard, name="policy")
         self._listener.start()
         collect_less()
+        self._local = local_server(self._look_by_socket)
 
     def look(self, question: SemanticQuestion) -> tuple[Verdict, bytes]:
         """What is known of a call, and the value of the answer that is served, as bytes."""
@@ -76,6 +79,13 @@ class SemanticActor:
             return verdict, b""
         payload = encode_value(verdict.hit.value)
         return replace(verdict, hit=verdict.hit._replace(value=None)), payload
+
+    def _look_by_socket(self, question: bytes) -> bytes:
+        return pickle.dumps(self.look(pickle.loads(question)), pickle.HIGHEST_PROTOCOL)
+
+    def local_path(self) -> str | None:
+        """The path of the socket by which `look` is reached on this machine; None: it is not."""
+        return None if self._local is None else str(self._local.path)
 
     def answered(self, ticket: str, answer: bytes) -> None:
         """What the target said to a question."""

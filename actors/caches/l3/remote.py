@@ -6,9 +6,10 @@ No call waits for the actor to begin: until it has its embedder and its store, n
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,9 +20,14 @@ from actors import names
 from actors.caches.l3.actor import semantic_actor
 from actors.caches.l3.question import Neighbour, SemanticQuestion, Served, Unknown, Verdict
 from actors.control.spec import RuntimeSpec
+from actors.local_socket import LocalCalls
 from actors.ray_calls import Actors, answer_of, told
+from policies.errors import TargetFailed
 from rtfs.errors import StorageError
 from rtfs.ir_codec import decode_value
+from rtfs.overlap import nothing_overlaps
+
+_PROTOCOL: Final = pickle.HIGHEST_PROTOCOL
 
 _log = logging.getLogger("rtfs.caches")
 
@@ -41,6 +47,7 @@ class RemoteSemantic:
     def __init__(self, actors: Actors, spec: RuntimeSpec) -> None:
         self._actors = actors
         self._spec = spec
+        self._local = LocalCalls(self._ask_path)
         self._is_up = False
         #: whether it was asked to say so
         self._is_beginning = False
@@ -52,7 +59,9 @@ class RemoteSemantic:
         if not self._can_be_asked():
             return Unknown(reason="its actor has not begun, or does not answer")
         try:
-            verdict, payload = answer_of(self._actor().look.remote(question), PATIENCE_S)
+            verdict, payload = self._by_socket(question) or answer_of(
+                self._actor().look.remote(question), PATIENCE_S
+            )
             if isinstance(verdict, Served):
                 return replace(verdict, hit=verdict.hit._replace(value=decode_value(payload)))
             found: Verdict = verdict
@@ -60,6 +69,28 @@ class RemoteSemantic:
         except (RayError, ValueError, StorageError) as error:
             self._away(error)
             return Unknown(reason=f"its actor does not answer: {type(error).__name__}")
+
+    def _by_socket(self, question: SemanticQuestion) -> tuple[Verdict, bytes] | None:
+        """What the actor says, the thread being held; None: others need the thread, or there is no socket.
+
+        Raises:
+            ValueError: the actor does not answer.
+        """
+        if not nothing_overlaps():
+            return None
+        reply = self._local.exchange(names.SEMANTIC, pickle.dumps(question, _PROTOCOL), PATIENCE_S)
+        if isinstance(reply, TargetFailed):
+            raise ValueError(str(reply))
+        found: tuple[Verdict, bytes] | None = None if reply is None else pickle.loads(reply)
+        return found
+
+    def _ask_path(self, name: str, tell: Callable[[str | None], None]) -> None:
+        """Ask the actor for its socket, without waiting."""
+        try:
+            asked = self._actors.get(name).local_path.remote()
+        except (RayError, ValueError):
+            return
+        told(asked, lambda path: tell(path if isinstance(path, str) else None))
 
     def answered(self, ticket: str, answer: bytes) -> None:
         """Tell it what the target said."""

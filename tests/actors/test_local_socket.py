@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from actors.models import local_socket as module
-from actors.models.local_socket import LocalCalls, LocalServer
+from actors import local_socket as module
+from actors.local_socket import LocalCalls, LocalServer
 from policies.errors import TargetFailed
 from rtfs import errors
 from rtfs.program import new_run
@@ -27,7 +27,7 @@ LONG_S = 20.0
 KILLED = """
 import os, sys
 from pathlib import Path
-from actors.models.local_socket import LocalServer
+from actors.local_socket import LocalServer
 print(LocalServer(lambda batch: batch, Path(sys.argv[1])).path, flush=True)
 os.kill(os.getpid(), 9)
 """
@@ -146,7 +146,7 @@ def test_a_server_that_goes_in_the_middle(serve: Serve) -> None:
     calls = LocalCalls(paths)
     found = calls.exchange("r", b"x", LONG_S)
     assert isinstance(found, TargetFailed)
-    assert (found.cause, found.detail) == ("connection-lost", "the model's actor `r` cannot be reached")
+    assert (found.cause, found.detail) == ("connection-lost", "the actor `r` cannot be reached")
     paths.paths["r"] = serve(lambda batch: batch).path  # it is asked anew, and is back elsewhere
     assert calls.exchange("r", b"x", LONG_S) == b"x"
     assert paths.asked == ["r", "r"]

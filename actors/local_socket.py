@@ -1,13 +1,13 @@
-"""A way to a model's actor on the same machine that is shorter than a call of Ray's.
+"""A way to an actor on the same machine that is shorter than a call of Ray's.
 
-    evaluator ─▶ LocalCalls ─▶ Unix socket ─▶ LocalServer ─▶ ModelHost.infer
+    evaluator ─▶ LocalCalls ─▶ Unix socket ─▶ LocalServer ─▶ an actor's method
 
 A call of an actor takes a millisecond or more, through several threads and an event loop on both sides; one by
-a socket takes a tenth of that. So a single call, which is in no batch and for which a thread waits, goes this
-way where it can: the actor names a file, and whoever finds that file is on the same machine. All else goes by
-Ray, and so do these calls whenever something is the matter with the socket.
+a socket takes a tenth of that. So a single call of a model or of the cache of meanings, for which a thread
+waits, goes this way where it can: the actor names a file, and whoever finds that file is on the same machine.
+All else goes by Ray, and so do these calls whenever something is the matter with the socket.
 
-    request, reply = length of 4 bytes, big-endian, and a batch (`actors.models.batches`)
+    request, reply = length of 4 bytes, big-endian, and as many bytes as the two sides agree on
 
 A reply of no bytes says that no more callers are taken. One connection carries one call at a time. The socket
 lies in a folder that only this user can reach. Nothing here knows of Ray.
@@ -28,7 +28,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from actors.models.user_folder import made_own, user_folder
+from actors.folders import made_own, user_folder
 from policies.errors import TargetFailed
 from rtfs.errors import RtfsError
 from rtfs.run import poll
@@ -51,10 +51,10 @@ _ENDING: Final = ".sock"
 
 
 class LocalServer:
-    """Answers batches that come by a socket, each in its connection's thread.
+    """Answers requests that come by a socket, each in its connection's thread.
 
     Args:
-        answer: a batch of replies to a batch of requests.
+        answer: the reply to a request, which is not empty.
         folder: for the socket; None: that of this user on this machine.
 
     Raises:
@@ -63,7 +63,7 @@ class LocalServer:
 
     def __init__(self, answer: Callable[[bytes], bytes], folder: Path | None = None) -> None:
         self._answer = answer
-        place = made_own(folder or user_folder("models"))
+        place = made_own(folder or user_folder("sockets"))
         _sweep(place)
         self.path = place / f"{secrets.token_hex(8)}{_ENDING}"
         self._free = threading.Semaphore(MOST_CONNECTIONS)
@@ -111,30 +111,39 @@ class LocalServer:
             self._free.release()
 
 
+def local_server(answer: Callable[[bytes], bytes]) -> LocalServer | None:
+    """A server; None where there can be none, and callers go by Ray."""
+    try:
+        return LocalServer(answer)
+    except OSError as error:
+        _log.warning("no local socket: %s: %s", error.filename or "it cannot be made", error.strerror)
+        return None
+
+
 class LocalCalls:
     """Calls of servers by sockets. Safe to use from many threads.
 
     Args:
-        ask: told the name of a replica and a function, which it calls once, from any thread, with the path of
-            the replica's socket, with None if it has none, or not at all.
+        ask: told the name of an actor and a function, which it calls once, from any thread, with the path of
+            the actor's socket, with None if it has none, or not at all.
     """
 
     def __init__(self, ask: Callable[[str, Callable[[str | None], None]], None]) -> None:
         self._ask = ask
-        #: replica → path of its socket; None: there is none, or it is not known yet
+        #: actor → path of its socket; None: there is none, or it is not known yet
         self._paths: dict[str, str | None] = {}
-        #: replica → connections that carry no call
+        #: actor → connections that carry no call
         self._idle: dict[str, list[socket.socket]] = {}
         weakref.finalize(self, _let_go, self._idle)
 
-    def exchange(self, replica: str, batch: bytes, timeout_s: float) -> bytes | TargetFailed | None:
-        """Send a batch and wait for the answer, holding the thread; None: it has to go another way.
+    def exchange(self, name: str, request: bytes, timeout_s: float) -> bytes | TargetFailed | None:
+        """Send a request and wait for the answer, holding the thread; None: it has to go another way.
 
         Raises:
             LimitError: the run must stop.
         """
         end = time.monotonic() + timeout_s
-        connection = self._sent(replica, batch, timeout_s)
+        connection = self._sent(name, request, timeout_s)
         if connection is None:
             return None
         try:
@@ -144,60 +153,60 @@ class LocalCalls:
             return TargetFailed("timeout", f"no answer within {timeout_s:g} s")
         except OSError:
             connection.close()
-            self.forget(replica)
-            return TargetFailed("connection-lost", f"the model's actor `{replica}` cannot be reached")
+            self.forget(name)
+            return TargetFailed("connection-lost", f"the actor `{name}` cannot be reached")
         except BaseException:  # the run must stop
             connection.close()
             raise
         if not answer:
             connection.close()
             return None
-        self._idle.setdefault(replica, []).append(connection)
+        self._idle.setdefault(name, []).append(connection)
         return answer
 
-    def forget(self, replica: str) -> None:
-        """Ask anew where the replica is when it is called next."""
-        self._paths.pop(replica, None)
-        for connection in self._idle.pop(replica, []):
+    def forget(self, name: str) -> None:
+        """Ask anew where the actor is when it is called next."""
+        self._paths.pop(name, None)
+        for connection in self._idle.pop(name, []):
             connection.close()
 
-    def _sent(self, replica: str, batch: bytes, timeout_s: float) -> socket.socket | None:
-        """A connection by which the batch was sent; None: there is none."""
-        if replica not in self._paths:
-            self._paths[replica] = None
-            self._ask(replica, lambda path: self._found(replica, path))
-        path = self._paths.get(replica)
-        if path is None or len(batch) > _LARGEST:
+    def _sent(self, name: str, request: bytes, timeout_s: float) -> socket.socket | None:
+        """A connection by which it was sent; None: there is none."""
+        if name not in self._paths:
+            self._paths[name] = None
+            self._ask(name, lambda path: self._found(name, path))
+        path = self._paths.get(name)
+        if path is None or len(request) > _LARGEST:
             return None
         connection: socket.socket | None = None
         try:
-            connection = self._taken(replica) or _connected(path)
+            connection = self._taken(name) or _connected(path)
             connection.settimeout(max(0.0, min(timeout_s, _LONGEST_SEND_S)))
-            connection.sendall(_LENGTH.pack(len(batch)) + batch)
+            connection.sendall(_LENGTH.pack(len(request)) + request)
             connection.settimeout(_LOOK_UP_S)
         except OSError:
             if connection is not None:
                 connection.close()
-            self.forget(replica)
+            self.forget(name)
             return None
         return connection
 
-    def _taken(self, replica: str) -> socket.socket | None:
+    def _taken(self, name: str) -> socket.socket | None:
         """A connection that carries no call now."""
         try:
-            return self._idle[replica].pop()
+            return self._idle[name].pop()
         except LookupError:
             return None
 
-    def _found(self, replica: str, path: str | None) -> None:
+    def _found(self, name: str, path: str | None) -> None:
         if path is not None and os.path.exists(path):
-            self._paths[replica] = path
+            self._paths[name] = path
 
 
 def _let_go(connections: dict[str, list[socket.socket]]) -> None:
     """Close what nobody can use any more."""
-    for replica in list(connections):
-        for connection in connections.pop(replica):
+    for name in list(connections):
+        for connection in connections.pop(name):
             connection.close()
 
 
