@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.models.errors import ModelError
-from actors.models.generation.runtime import first_error, llama
+from actors.models.generation.runtime import first_error, llama, model_params
 from actors.models.gguf_file import content_hash, read_gguf_file
 from policies.errors import TargetFailed
 
@@ -75,12 +75,15 @@ class LlamaEmbedder(Embedder):
         path: of the file.
         threads: that it computes on.
         gpu_layers: layers on a GPU; -1: all.
+        may_use_amx: whether to use the processor's AMX units; None: if they work.
 
     Raises:
         ModelError: the file cannot be used, or llama.cpp is missing.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, gpu_layers: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 1, gpu_layers: int = 0, may_use_amx: bool | None = None
+    ) -> None:
         lib = llama()
         file = read_gguf_file(path)
         self.version = content_hash(path)
@@ -88,7 +91,7 @@ class LlamaEmbedder(Embedder):
         #: tokens of a text that are looked at, those around it included
         self.context = trained if isinstance(trained, int) and trained > _AROUND else _DEFAULT_CONTEXT
         self._using = threading.Lock()
-        self._context: _Context | None = _Context(lib, path, self.context, threads, gpu_layers)
+        self._context: _Context | None = _Context(lib, path, self.context, threads, gpu_layers, may_use_amx)
         self.dimensions = self._context.dimensions
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -147,15 +150,16 @@ def without_accents(text: str) -> str:
 class _Context:
     """A model with a context of llama.cpp, and the arrays that it is given. One thread at a time."""
 
-    def __init__(self, lib: Any, path: Path, n_tokens: int, threads: int, gpu_layers: int) -> None:
+    def __init__(
+        self, lib: Any, path: Path, n_tokens: int, threads: int, gpu_layers: int, may_use_amx: bool | None
+    ) -> None:
         self._lib = lib
         self._n_tokens = n_tokens
         self._handle: Any = None
         self.step_tokens = max(n_tokens, _STEP_TOKENS)
         #: tokens of texts that share a step
         self.room = self.step_tokens if gpu_layers else _CPU_ROOM
-        params = lib.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers
+        params = model_params(gpu_layers, may_use_amx=may_use_amx)
         first_error()
         self._model = lib.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:

@@ -5,10 +5,14 @@ all-MiniLM-L6-v2 turns a sentence into a vector of 384 numbers. The package `gt-
 weights and vocabulary as files, which are read without importing it. They become one GGUF file, once on a
 machine:
 
-    $RTFS_MODELS_DIR/all-minilm-l6-v2.HASH.gguf        without the variable: ~/.cache/rtfs/models
+    $RTFS_MODELS_DIR/all-minilm-l6-v2-q8.HASH.gguf        without the variable: ~/.cache/rtfs/models
 
 HASH is of what is in the file, so a file that is damaged is noticed and made again. It is put in its place
 whole, so it does no harm if several processes make it at once.
+
+Most matrices are in blocks of 8-bit numbers (Q8_0), which processors with AMX multiply three times as fast as
+those in half precision and others as fast. Queries, keys and values of the attention stay in half precision:
+with them too, cosines to the model's own vectors fall below 0.999.
 
 Source: class `BertModel` of `convert_hf_to_gguf.py` of llama.cpp, which tells what llama.cpp expects; the
 weights are those of sentence-transformers/all-MiniLM-L6-v2.
@@ -36,7 +40,7 @@ _FILES: Final = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
-_STEM: Final = "all-minilm-l6-v2"
+_STEM: Final = "all-minilm-l6-v2-q8"
 #: characters of the hash in the name of the file
 _HASH_LENGTH: Final = 16
 
@@ -53,6 +57,8 @@ _EMBEDDINGS: Final = {
     "embeddings.token_type_embeddings.weight": "token_types.weight",
     "embeddings.LayerNorm": "token_embd_norm",
 }
+#: matrices that lose too much in 8 bits
+_HALF: Final = ("attn_q", "attn_k", "attn_v")
 _BLOCK: Final = {
     "attention.self.query": "attn_q",
     "attention.self.key": "attn_k",
@@ -109,7 +115,7 @@ def models_folder(environ: Mapping[str, str]) -> Path:
 
 
 def convert(path: Path) -> Path:
-    """Write the model to `path`, in half precision; 46 MB.
+    """Write the model to `path`; 28 MB.
 
     Raises:
         ModelError: a package is missing, or has not the weights that it should have.
@@ -132,7 +138,8 @@ def convert(path: Path) -> Path:
         _add_facts(writer, gguf)
         _add_vocabulary(writer, (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
         for name, tensor in _tensors(weights):
-            writer.add_tensor(name, tensor)
+            kind = _kind(name, tensor.ndim, gguf.GGMLQuantizationType)
+            writer.add_tensor(name, gguf.quants.quantize(tensor, kind), raw_dtype=kind)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -179,7 +186,7 @@ def _hash(path: Path) -> str:
 
 def _add_facts(writer: Any, gguf: Any) -> None:
     writer.add_name("all-MiniLM-L6-v2")
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_context_length(_CONTEXT)
     writer.add_embedding_length(_WIDTH)
     writer.add_feed_forward_length(_WIDE)
@@ -213,13 +220,18 @@ def _token_type(word: str) -> int:
 
 
 def _tensors(weights: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The tensors under llama.cpp's names. The large ones in half precision, as llama.cpp expects."""
+    """The tensors under llama.cpp's names, in single precision."""
     for name, tensor in weights.items():
         wanted = _tensor_name(name)
-        if wanted is None:
-            continue
-        is_large = tensor.ndim == 2 and wanted not in ("position_embd.weight", "token_types.weight")
-        yield wanted, tensor.astype("float16" if is_large else "float32")
+        if wanted is not None:
+            yield wanted, tensor.astype("float32")
+
+
+def _kind(name: str, ndim: int, kinds: Any) -> Any:
+    """How a tensor's numbers are kept; llama.cpp expects the small ones in single precision."""
+    if ndim < 2 or name in ("position_embd.weight", "token_types.weight"):
+        return kinds.F32
+    return kinds.F16 if name.split(".")[-2] in _HALF else kinds.Q8_0
 
 
 def _tensor_name(name: str) -> str | None:

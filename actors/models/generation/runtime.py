@@ -8,6 +8,7 @@ import os
 import threading
 from typing import Any, Final
 
+from actors.models.amx import is_safe
 from actors.models.errors import ModelError
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,20 @@ def first_error() -> str:
     """The first error that llama.cpp told of in this thread since this was asked; empty if there was none."""
     lines: _Lines | None = _loaded.get("lines")
     return "" if lines is None else lines.first_error()
+
+
+def model_params(gpu_layers: int, *, may_use_amx: bool | None = None) -> Any:
+    """How a file is to be loaded.
+
+    Args:
+        gpu_layers: layers on a GPU; -1: all.
+        may_use_amx: whether weights may lie as the processor's AMX units want them; None: if these work.
+    """
+    lib = llama()
+    params = lib.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    params.use_extra_bufts = is_safe(lib) if may_use_amx is None else may_use_amx
+    return params
 
 
 def _imported() -> Any:

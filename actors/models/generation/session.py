@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from actors.models.errors import ModelError
 from actors.models.generation.memory import available_bytes, text_of
-from actors.models.generation.runtime import first_error, llama
+from actors.models.generation.runtime import first_error, llama, model_params
 from policies.errors import TargetFailed
 
 #: tokens that one step takes at most: what a long prompt may delay everybody else
@@ -55,8 +55,7 @@ class Session:
         #: held while a text is split, so that the model is not freed meanwhile
         self._splitting = threading.Lock()
         self._context: Any = None
-        params = lib.llama_model_default_params()
-        params.n_gpu_layers = settings.gpu_layers
+        params = model_params(settings.gpu_layers)
         first_error()
         self._model = lib.llama_model_load_from_file(settings.path.encode(), params)
         if not self._model:

@@ -58,6 +58,8 @@ class Tiny:
     #: how much each logit depends on what was said
     scale: float = 0.6
     seed: int = 7
+    #: matrices in blocks of 8-bit numbers; the width must be a multiple of 32
+    is_quantized: bool = False
 
 
 def vocabulary(tiny: Tiny) -> list[tuple[str, float, int]]:
@@ -101,8 +103,12 @@ def write_tiny(path: Path, tiny: Tiny = Tiny()) -> Path:
     writer.add_add_bos_token(True)
     if tiny.template is not None:
         writer.add_chat_template(tiny.template)
+    kind = gguf.GGMLQuantizationType.Q8_0
     for name, tensor in _tensors(tiny, len(rows)).items():
-        writer.add_tensor(name, tensor)
+        if tiny.is_quantized and tensor.ndim > 1:
+            writer.add_tensor(name, gguf.quants.quantize(tensor, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

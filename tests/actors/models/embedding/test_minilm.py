@@ -60,7 +60,7 @@ def numbers(embedder: LlamaEmbedder, text: str) -> list[int]:
 
 def test_vectors_are_those_of_the_model(minilm: LlamaEmbedder, reference: Reference) -> None:
     cosines = (minilm.embed(SENTENCES) * reference.embed(SENTENCES)).sum(axis=1)
-    assert cosines.min() >= 0.9999
+    assert cosines.min() >= 0.999
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -122,7 +122,7 @@ def test_the_file_says_what_it_is(minilm_path: Path) -> None:
     assert found.metadata["bert.context_length"] == 512
     assert found.metadata["bert.attention.causal"] is False
     assert found.lengths["tokenizer.ggml.tokens"] == 30522
-    assert 40e6 < minilm_path.stat().st_size < 50e6
+    assert 25e6 < minilm_path.stat().st_size < 30e6
 
 
 def test_the_file_is_made_once(tmp_path: Path, minilm_path: Path) -> None:
