@@ -271,7 +271,7 @@ def test_the_embedder_that_comes_along(here: Path, capsys: Said, monkeypatch: py
     assert main(["models", "pull", "minilm"]) == 0
     near = listed(capsys)["local-near"]
     assert (near["state"], near["about"]) == ("ok", "bert, 384 numbers of a text")
-    assert near["nbytes"] > 40_000_000
+    assert near["nbytes"] > 20_000_000
 
 
 def test_a_typo_gets_the_nearest_action(capsys: Said) -> None:
