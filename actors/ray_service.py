@@ -75,9 +75,11 @@ class RayService:
         """Run a program to its end; see `Service.evaluate`."""
         request = with_trace(request)
         data = request.encode()
-        lost = ""
+        lost = "all evaluators were lost, and none is back"
         for _ in range(ATTEMPTS if request.repeatable else 1):
-            name = await self._next()
+            name = await self._next(request.limits.deadline_s)
+            if name is None:
+                break
             self._under_way[name] += 1
             try:
                 return RunReply.decode(await self._run(name, request.run_id, data))
@@ -89,11 +91,14 @@ class RayService:
                 self._under_way[name] -= 1
         return RunReply(run_id=request.run_id, status="failed", error=errors.InternalError(lost))
 
-    async def _next(self) -> str:
-        """The evaluator for the next run. While all are lost it waits a while for one to come back."""
-        end, backoff, tries = time.monotonic() + _PATIENCE_S, Backoff(most_s=_LOOK_S), 0
+    async def _next(self, deadline_s: float | None) -> str | None:
+        """The evaluator for the next run; None: all are lost, and none came back while the run could wait."""
+        patience_s = _PATIENCE_S if deadline_s is None else min(deadline_s, _PATIENCE_S)
+        end, backoff, tries = time.monotonic() + patience_s, Backoff(most_s=_LOOK_S), 0
         self._look_for_lost()
-        while len(self._lost) == len(self._under_way) and time.monotonic() < end:
+        while len(self._lost) == len(self._under_way):
+            if time.monotonic() >= end:
+                return None
             tries += 1
             await asyncio.sleep(backoff.wait_s(tries))
             self._look_for_lost()

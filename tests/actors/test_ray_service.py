@@ -14,6 +14,7 @@ from actors.caches.errors import CacheError, InvalidCache, StoreError
 from actors.caches.layer import CacheStats, Which
 from actors.ray_service import RayService, RuntimeGone
 from actors.requests import RunReply, RunRequest
+from rtfs.run import Limits
 
 WRITTEN = CacheStats(stores=3, entries=3)
 SEEN = {"l1": CacheStats(hits=9), "l2-hot": CacheStats(hits=1, misses=1), "l2-cold": CacheStats(misses=1)}
@@ -141,12 +142,17 @@ async def test_while_all_are_lost_a_run_waits_for_one_to_be_back(monkeypatch: py
 
 
 async def test_where_none_comes_back_a_run_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits no longer than it may run, and not for each of its attempts."""
     monkeypatch.setattr("actors.ray_service._LOOK_S", 0.01)
-    monkeypatch.setattr("actors.ray_service._PATIENCE_S", 0.05)
-    service = service_of(evaluator_0=Handle(run=LOST, process=LOST), evaluator_1=Handle(run=LOST, process=LOST))
-    reply = await service.evaluate(RUN)
+    short = RunRequest(run_id="run-1", source="1", limits=Limits(deadline_s=0.05))
+    gone = [Handle(run=LOST, process=LOST) for _ in range(2)]
+    service = service_of(evaluator_0=gone[0], evaluator_1=gone[1])
+    reply = await asyncio.wait_for(service.evaluate(short), 20)
     assert reply.status == "failed"
-    assert "which ran it, was lost" in str(reply.error)
+    assert "evaluator-1, which ran it, was lost" in str(reply.error)
+    reply = await asyncio.wait_for(service.evaluate(short), 20)
+    assert "all evaluators were lost" in str(reply.error)
+    assert [len(each.run.calls) for each in gone] == [1, 1]  # type: ignore[attr-defined]
 
 
 async def test_a_run_with_effects_is_not_begun_again() -> None:
