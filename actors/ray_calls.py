@@ -132,6 +132,19 @@ class Actors:
         self._known.pop(name, None)
 
 
+def local_calls(actors: Actors, **options: Any) -> LocalCalls:
+    """Calls by the sockets of actors that tell where these are by `local_path`; `options`: of that question."""
+
+    def ask(name: str, tell: Callable[[str | None], None]) -> None:
+        try:
+            asked = actors.get(name).local_path.options(**options).remote()
+        except (RayError, ValueError):
+            return
+        told(asked, lambda path: tell(path if isinstance(path, str) else None))
+
+    return LocalCalls(ask)
+
+
 class ModelTransport:
     """Batches for models, by calls of their actors; a `Transport` of `actors.delegation.model_calls`.
 
@@ -140,7 +153,7 @@ class ModelTransport:
 
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
-        self._local = LocalCalls(self._ask_path)
+        self._local = local_calls(actors, concurrency_group=CONTROL_GROUP)
         self._models: Mapping[str, tuple[str, ...]] = {}
         self._told: dict[str, tuple[str, ...]] = {}
         self._replicas: Mapping[str, tuple[str, ...]] = {}
@@ -209,14 +222,6 @@ class ModelTransport:
             self._actors.forget(replica)
             self._local.forget(replica)
             return failure_of(error, f"the model's actor `{replica}`")
-
-    def _ask_path(self, replica: str, tell: Callable[[str | None], None]) -> None:
-        """Ask an actor for its socket, without waiting."""
-        try:
-            asked = self._actors.get(replica).local_path.options(concurrency_group=CONTROL_GROUP).remote()
-        except (RayError, ValueError):
-            return
-        told(asked, lambda path: tell(path if isinstance(path, str) else None))
 
     def version(self, model: str, patience_s: float) -> str | None:
         """The version of a model, as one of its replicas says; it may have to be loaded first.

@@ -81,7 +81,7 @@ class SemanticActor:
         return replace(verdict, hit=verdict.hit._replace(value=None)), payload
 
     def _look_by_socket(self, question: bytes) -> bytes:
-        return pickle.dumps(self.look(pickle.loads(question)), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(self.look(pickle.loads(question)))
 
     def local_path(self) -> str | None:
         """The path of the socket by which `look` is reached on this machine; None: it is not."""

@@ -9,7 +9,7 @@ import logging
 import pickle
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,14 +20,11 @@ from actors import names
 from actors.caches.l3.actor import semantic_actor
 from actors.caches.l3.question import Neighbour, SemanticQuestion, Served, Unknown, Verdict
 from actors.control.spec import RuntimeSpec
-from actors.local_socket import LocalCalls
-from actors.ray_calls import Actors, answer_of, told
+from actors.ray_calls import Actors, answer_of, local_calls, told
 from policies.errors import TargetFailed
 from rtfs.errors import StorageError
 from rtfs.ir_codec import decode_value
 from rtfs.overlap import nothing_overlaps
-
-_PROTOCOL: Final = pickle.HIGHEST_PROTOCOL
 
 _log = logging.getLogger("rtfs.caches")
 
@@ -47,7 +44,7 @@ class RemoteSemantic:
     def __init__(self, actors: Actors, spec: RuntimeSpec) -> None:
         self._actors = actors
         self._spec = spec
-        self._local = LocalCalls(self._ask_path)
+        self._local = local_calls(actors)
         self._is_up = False
         #: whether it was asked to say so
         self._is_beginning = False
@@ -78,19 +75,11 @@ class RemoteSemantic:
         """
         if not nothing_overlaps():
             return None
-        reply = self._local.exchange(names.SEMANTIC, pickle.dumps(question, _PROTOCOL), PATIENCE_S)
+        reply = self._local.exchange(names.SEMANTIC, pickle.dumps(question), PATIENCE_S)
         if isinstance(reply, TargetFailed):
             raise ValueError(str(reply))
         found: tuple[Verdict, bytes] | None = None if reply is None else pickle.loads(reply)
         return found
-
-    def _ask_path(self, name: str, tell: Callable[[str | None], None]) -> None:
-        """Ask the actor for its socket, without waiting."""
-        try:
-            asked = self._actors.get(name).local_path.remote()
-        except (RayError, ValueError):
-            return
-        told(asked, lambda path: tell(path if isinstance(path, str) else None))
 
     def answered(self, ticket: str, answer: bytes) -> None:
         """Tell it what the target said."""

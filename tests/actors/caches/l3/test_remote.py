@@ -51,7 +51,9 @@ class Actor:
         self.look = self._method(lambda question: (Unknown(reason="by Ray"), b""))
 
     def _method(self, call: Callable[..., Any]) -> Any:
-        return SimpleNamespace(remote=lambda *args: Ref(call(*args)))
+        method = SimpleNamespace(remote=lambda *args: Ref(call(*args)))
+        method.options = lambda: method
+        return method
 
     def _by_socket(self, request: bytes) -> bytes:
         self.asked.append(pickle.loads(request))
