@@ -1,10 +1,10 @@
 """What models cost in an actor. `python benchmarks/models_on_ray.py [--soak SECONDS] [--json]`
 
 Embeddings by MiniLM: the same texts given to the model's actor, codec and queue included, and to llama.cpp by
-its Python binding in this process, in turns. Single texts go as an evaluator sends them, by the socket of an
-actor on the same machine; what they take by a call of Ray's is a row of its own, without a reach. Then many
-callers at once for a while: nothing crashes, the memory of the actor stays, and nobody waits longer than a full
-queue takes.
+its Python binding in this process, in turns; and what the processor's AMX units do for one text. Single texts
+go as an evaluator sends them, by the socket of an actor on the same machine; what they take by a call of Ray's
+is a row of its own, without a reach. Then many callers at once for a while: nothing crashes, the memory of the
+actor stays, and nobody waits longer than a full queue takes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import ray
 
 from actors.models.actor import model_actor
 from actors.models.batches import decode_replies, encode_requests
+from actors.models.embedding.embedder import LlamaEmbedder
 from actors.models.embedding.minilm import minilm_file
 from actors.models.inference import FunctionFacts, InferenceRequest, InferenceResponse
 from actors.ray_calls import Actors, ModelTransport
@@ -110,6 +112,13 @@ def embedding(actor: Actor, direct: Direct) -> list[Row]:
     over_s = ours_s - peer_s
     what = f"over peer: {text_of(over_s)}"
     rows.append(Row("the same by a call of Ray's", ours_s, peer_s, peer, over_s, "s", what, True))
+    with_s, without_s = alternate(
+        partial(LlamaEmbedder(minilm_file()).embed, one),
+        partial(LlamaEmbedder(minilm_file(), may_use_amx=False).embed, one),
+        SINGLES,
+    )
+    peer = "the same without AMX"
+    rows.append(Row("one text, in this process", with_s, without_s, peer, with_s / without_s, "x", "", True))
     return rows
 
 

@@ -1,11 +1,13 @@
 """Whether llama.cpp may use the AMX units of a processor: `python -m actors.models.amx` ends by itself if so.
 
-Quantized weights are multiplied there several times as fast. But where GCC up to 12 compiled llama.cpp with its
-usual options, it left out most of what the units are to be told (`_tile_loadconfig` of its `amxtileintrin.h`
-says only of the first 8 bytes that they are read), and the first product ends the process by SIGILL; and some
-machines tell of units that they do not let run. So where llama.cpp has code for them, another process tries
+Quantized weights are multiplied faster there; `benchmarks/models_on_ray.py` says how much. But older GCCs, such
+as 12.2, leave out most of what the units are to be told when they compile llama.cpp with its usual options,
+since `_tile_loadconfig` of their `amxtileintrin.h` says only of the first 8 bytes that they are read. Then the
+first product ends the process by SIGILL. So where llama.cpp has code for these units, another process tries
 them with a model of one layer, once for each build of llama.cpp. `scripts/setup` compiles it with options that
 keep what GCC would leave out.
+
+Source: pull request 26954 of ggml-org/llama.cpp, which tells of the same.
 """
 
 from __future__ import annotations
@@ -38,9 +40,10 @@ def is_safe(lib: Any) -> bool:
         return True
     kept = _kept_at(Path(lib.llama_cpp._lib._name).parent)
     try:
+        made_own(kept.parent)  # else somebody else might have put an outcome there
         return kept.read_text(encoding="utf-8") == _WORKS
     except OSError:
-        pass  # not tried yet
+        pass  # not tried yet, or nothing can be kept
     works = _try()
     if works is None:
         return False

@@ -10,9 +10,9 @@ machine:
 HASH is of what is in the file, so a file that is damaged is noticed and made again. It is put in its place
 whole, so it does no harm if several processes make it at once.
 
-Most matrices are in blocks of 8-bit numbers (Q8_0), which processors with AMX multiply three times as fast as
-those in half precision and others as fast. Queries, keys and values of the attention stay in half precision:
-with them too, cosines to the model's own vectors fall below 0.999.
+Most matrices are in blocks of 8-bit numbers (Q8_0), which take less memory, and which processors with AMX
+multiply faster (`actors.models.amx`). Queries, keys and values of the attention stay in half precision: with
+them too, cosines to the model's own vectors fall below 0.999.
 
 Source: class `BertModel` of `convert_hf_to_gguf.py` of llama.cpp, which tells what llama.cpp expects; the
 weights are those of sentence-transformers/all-MiniLM-L6-v2.

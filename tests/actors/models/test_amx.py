@@ -68,6 +68,14 @@ def test_an_outcome_that_cannot_be_kept(
     assert is_safe(library(tmp_path, WITH))
 
 
+def test_what_others_could_have_put_there_is_not_believed(trials: list[bool | None], tmp_path: Path) -> None:
+    trials[:] = [False, True]
+    assert is_safe(library(tmp_path, WITH))
+    (folder,) = tmp_path.glob("rtfs-llama-*")
+    folder.chmod(0o777)
+    assert not is_safe(library(tmp_path, WITH))
+
+
 def test_the_trial_that_another_process_makes(caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("llama_cpp", reason="llama.cpp is not installed")
     assert amx._try() in (True, False)  # None: it ended for another reason than its products
