@@ -153,6 +153,7 @@ def test_stopping_twice_unsubscribes_all_the_same() -> None:
         assert listening.stop(WITHIN_S)
         assert unsubscribed.is_set()
     finally:
+        may_end.set()
         slow.close()
 
 
